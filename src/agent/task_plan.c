@@ -5,6 +5,7 @@
 
 enum {
     READY = PB__TASK_STATE__TASK_STATE_READY,
+    STARTING = PB__TASK_STATE__TASK_STATE_STARTING,
     COMPLETE = PB__TASK_STATE__TASK_STATE_COMPLETE,
     SHUTDOWN = PB__TASK_STATE__TASK_STATE_SHUTDOWN,
 };
@@ -27,7 +28,8 @@ enum task_step task_plan(const struct task_view *v)
     }
     if (v->state < READY)
         return STEP_CREATE;
-    if (v->state == READY)
+    if (v->state == READY || (v->state == STARTING &&
+                              !v->running)) /* STARTING: the daemon died in the middle of a start */
         return v->desired > READY ? STEP_START : STEP_NONE;
     return STEP_NONE;
 }

@@ -26,6 +26,17 @@ static void a_ready_task_is_held_until_more_is_wanted(void)
         STEP_START);
 }
 
+static void a_start_that_a_crash_cut_short_is_made_again(void)
+{
+    EXPECT_INT(step((struct task_view){
+                   .state = S(STARTING), .desired = S(RUNNING), .has_container = true}),
+               STEP_START);
+    EXPECT_INT(
+        step((struct task_view){
+            .state = S(STARTING), .desired = S(RUNNING), .has_container = true, .running = true}),
+        STEP_NONE);
+}
+
 static void nothing_is_planned_while_a_step_is_under_way(void)
 {
     for (int removed = 0; removed < 2; removed++)
@@ -113,6 +124,7 @@ int main(void)
 {
     TEST(a_new_task_gets_its_container);
     TEST(a_ready_task_is_held_until_more_is_wanted);
+    TEST(a_start_that_a_crash_cut_short_is_made_again);
     TEST(nothing_is_planned_while_a_step_is_under_way);
     TEST(a_running_task_is_stopped_when_it_shall_end);
     TEST(a_task_that_never_started_changes_its_state_alone);

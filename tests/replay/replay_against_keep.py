@@ -1,0 +1,92 @@
+"""Starts a keepd of its own for each scenario, replays the recording against it, adds up what passed. See run.
+
+    replay_against_keep.py [--cli docker|keep] [--http] [--verbose] [SCENARIO...]
+
+Without --cli each scenario runs through the stock CLI and through ours. The tolerances are those of the recordings plus tolerances.json
+beside this file: what differs here on purpose, each rule with its reason."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "tests", "system"))
+from lab import DOCKER, KEEP, ROOTFS, Lab  # noqa: E402
+
+SCENARIOS = ("05_seed000_db_pwd", "07_seed002_nginx", "09_seed003_linuxtips")
+CLIS = {"docker": DOCKER, "keep": KEEP}
+
+
+def tolerances(shared, where):
+    """The recordings' own rules and ours, in one file for the replayer."""
+    with open(shared + "/replay/tolerances.json") as f:
+        rules = json.load(f)
+    with open(os.path.join(HERE, "tolerances.json")) as f:
+        rules["rules"] += json.load(f)["rules"]
+    with open(where, "w") as f:
+        json.dump(rules, f)
+    return where
+
+
+def command(shared, scenario, opt, cli, lab):
+    argv = ["nsenter", "--net=/run/netns/" + lab.name, sys.executable, shared + "/replay/replay.py", "--host", "unix://" + lab.sock,
+            "--rootfs", ROOTFS, "--reset", "--scratch", lab.dir + "/scratch",
+            "--tolerances", tolerances(shared, lab.dir + "/tolerances.json")]
+    if cli == "keep":
+        argv += ["--cli", KEEP, "--host-env", "KEEP_HOST"]
+    if opt.http:
+        argv.append("--http")
+    argv.append("--verbose" if opt.verbose else "--quiet")
+    if opt.report:
+        argv += ["--report", "%s/%s-%s.json" % (opt.report, scenario, cli)]
+    return argv + ["%s/recordings/%s.jsonl" % (shared, scenario)]
+
+
+def replay(shared, scenario, opt, cli):
+    """(passed, failed, skipped) of one scenario; a replay that did not end as it should counts as a failure"""
+    with Lab() as lab:
+        env = {"PATH": os.path.dirname(DOCKER) + ":" + os.environ["PATH"], "HOME": lab.dir}
+        p = subprocess.run(command(shared, scenario, opt, cli, lab), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=900)
+        log = lab.tail(6000) if os.environ.get("KEEP_TEST_LOGS") else ""
+    found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", p.stdout, re.M)
+    passed, failed, skipped = map(int, found[-1]) if found else (0, 1, 0)
+    if failed or opt.verbose:
+        print(p.stdout[-40000:] + log)
+    print("# %s through %s: %d passed, %d failed, %d skipped" % (scenario, cli, passed, failed, skipped), flush=True)
+    return passed, failed, skipped
+
+
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("scenario", nargs="*", help="names or first numbers of recordings (%s)" % ", ".join(SCENARIOS))
+    ap.add_argument("--cli", choices=sorted(CLIS), action="append")
+    ap.add_argument("--http", action="store_true", help="also compare the HTTP exchanges behind each step")
+    ap.add_argument("--report", help="directory for one JSON report of each run")
+    ap.add_argument("--verbose", action="store_true")
+    return ap.parse_args()
+
+
+def main():
+    opt = arguments()
+    shared = os.path.abspath(os.environ.get("RECORDINGS") or os.path.join(TOP, "..", "shared"))
+    if not os.path.exists(shared + "/replay/replay.py"):
+        print("# SKIP the recordings are not here: set RECORDINGS to the folder that holds recordings/ and replay/")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    names = sorted(f[:-6] for f in os.listdir(shared + "/recordings") if f.endswith(".jsonl"))
+    wanted = [n for s in opt.scenario or SCENARIOS for n in names if n == s or n.startswith(s + "_")]
+    if not wanted:
+        sys.exit("no recording is called %s" % " or ".join(opt.scenario))
+    totals = [0, 0, 0]
+    for scenario in wanted:
+        for cli in opt.cli or ("docker", "keep"):
+            totals = [a + b for a, b in zip(totals, replay(shared, scenario, opt, cli))]
+    print("%d passed, %d failed, %d skipped" % tuple(totals))
+    return 1 if totals[1] else 0
+
+
+sys.exit(main())
