@@ -13,7 +13,7 @@ B        ?= $(B_$(V))
 PREFIX   ?= /usr/local
 
 PKGS     := libuv libmicrohttpd libnghttp2 libprotobuf-c openssl libsodium sqlite3 jansson \
-            libarchive libmnl libnftables libcurl libseccomp libbsd
+            libarchive libmnl libcurl libseccomp libbsd
 PKG_C    := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -55,7 +55,7 @@ LIBS_rpc := -lnghttp2 -lprotobuf-c -luv
 LIBS_store := -lsqlite3 -lprotobuf-c -luv
 LIBS_ca := -lcrypto
 LIBS_image := -larchive -ljansson -lcrypto -luv
-LIBS_network := -lmnl -lnftables
+LIBS_network := -lmnl -ljansson -luv
 LIBS_runtime := -ljansson -lseccomp -luv
 LIBS_agent := -lprotobuf-c -luv
 LIBS_api := -ljansson -lprotobuf-c -luv
