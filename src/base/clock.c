@@ -24,6 +24,14 @@ int64_t clock_mono_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+static void put_digits(char *to, int n, int64_t v)
+{
+    while (n > 0) {
+        to[--n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
 /* "2006-01-02T15:04:05" and nine decimals, no zone; returns the length. */
 static size_t put_time(int64_t ns, char ret[TIME_TEXT_SIZE])
 {
@@ -35,9 +43,20 @@ static size_t put_time(int64_t ns, char ret[TIME_TEXT_SIZE])
     time_t t = s;
     struct tm tm = {0};
     gmtime_r(&t, &tm);
-    int n = snprintf(ret, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09d", tm.tm_year + 1900,
-                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)frac);
-    return (size_t)n; /* 29: the years of an int64 of nanoseconds are 1677 to 2262 */
+    /* By hand: a list of ten thousand objects has twenty thousand times. Their years are 1677 to
+     * 2262. */
+    put_digits(ret, 4, tm.tm_year + 1900);
+    put_digits(ret + 5, 2, tm.tm_mon + 1);
+    put_digits(ret + 8, 2, tm.tm_mday);
+    put_digits(ret + 11, 2, tm.tm_hour);
+    put_digits(ret + 14, 2, tm.tm_min);
+    put_digits(ret + 17, 2, tm.tm_sec);
+    put_digits(ret + 20, 9, frac);
+    ret[4] = ret[7] = '-';
+    ret[10] = 'T';
+    ret[13] = ret[16] = ':';
+    ret[19] = '.';
+    return 29;
 }
 
 const char *time_text(int64_t ns, char ret[TIME_TEXT_SIZE])

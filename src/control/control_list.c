@@ -123,6 +123,17 @@ struct control_list control_list_of(const struct control *c, enum store_kind k,
                                     const struct control_filter *f)
 {
     struct walk w = {.kind = k, .filter = f};
+    if (f->n_names && !f->n_prefixes && !f->n_ids) { /* names are unique: no need to walk */
+        for (size_t i = 0; i < f->n_names; i++) {
+            const void *o = store_by_name(c->store, STORE_COMMITTED, k, str_or(f->names[i], ""));
+            bool seen = false;
+            for (size_t n = 0; n < w.list.n; n++)
+                seen |= w.list.v[n] == o;
+            if (o && !seen)
+                visit(o, &w);
+        }
+        return w.list;
+    }
     store_each(c->store, STORE_COMMITTED, k, visit, &w);
     return w.list;
 }

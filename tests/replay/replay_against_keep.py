@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -31,9 +32,18 @@ def tolerances(shared, where):
     return where
 
 
+def rootfs(where):
+    """The lab's root file system without /etc/group: the recordings' images had none, so listings name groups by number."""
+    with tarfile.open(ROOTFS) as old, tarfile.open(where, "w") as new:
+        for m in old:
+            if m.name.lstrip("./") != "etc/group":
+                new.addfile(m, old.extractfile(m) if m.isreg() else None)
+    return where
+
+
 def command(shared, scenario, opt, cli, lab):
     argv = ["nsenter", "--net=/run/netns/" + lab.name, sys.executable, shared + "/replay/replay.py", "--host", "unix://" + lab.sock,
-            "--rootfs", ROOTFS, "--reset", "--scratch", lab.dir + "/scratch",
+            "--rootfs", rootfs(lab.dir + "/rootfs.tar"), "--reset", "--scratch", lab.dir + "/scratch",
             "--tolerances", tolerances(shared, lab.dir + "/tolerances.json")]
     if cli == "keep":
         argv += ["--cli", KEEP, "--host-env", "KEEP_HOST"]

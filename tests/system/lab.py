@@ -104,7 +104,7 @@ class Lab:
 
     def start(self, wait=True):
         self.logfile = open(self.log, "ab")
-        env = {"PATH": os.environ["PATH"], **self.env}
+        env = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", **self.env}
         self.proc = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.logfile, stderr=self.logfile, env=env,
                                      start_new_session=True)
         if wait:

@@ -135,6 +135,7 @@ def test_events_tell_of_secrets_services_and_containers():
                   "container die " + name, "container destroy " + name, "secret remove s"]
         wait_for(lambda: all(w + "\n" in seen for w in wanted), 5)
         p.kill()
+        time.sleep(1.1)  # the client sends whole seconds
         past = lab.ok("events", "--since", "10m", "--until", "0s", "--format", "{{.Type}} {{.Action}}").splitlines()
         assert "secret create" in past, past
 
