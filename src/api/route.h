@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/jw.h"
+#include "base/version.h"
 #include "http/http.h"
 #include "http/json.h"
 #include "rpc/rpc.h"
@@ -35,8 +36,8 @@ enum {
     API_MINOR_MAX = 44,         /* announced: 1.44; the minimum is 1.24 */
     API_MINOR_MIN = 24,
 };
-#define API_VERSION "1.44"
-#define API_VERSION_MIN "1.24"
+#define API_VERSION KEEP_API_VERSION
+#define API_VERSION_MIN KEEP_API_MIN_VERSION
 
 struct api_call {
     struct api *api;

@@ -87,23 +87,12 @@ static void send_error(struct incoming *x, const char *text)
     send_message(x, &b);
 }
 
-static void send_import_id(struct incoming *x, const char *id)
-{
-    AUTO_BUF struct buf b = BUF_INIT(4096);
-    struct jw w = JW_INIT(&b);
-    jw_object(&w, NULL);
-    jw_str(&w, "status", id);
-    jw_end_object(&w);
-    send_message(x, &b);
-}
-
 static void on_done(void *arg, int r, const struct err *e, const char *id)
 {
     struct incoming *x = arg;
     struct api_call *c = x->call;
     x->job = NULL;
-    if (r == 0 && x->import)
-        send_import_id(x, id);
+    (void)id; /* an import has told it as its last message */
     bool as_status = r != 0 && !x->streaming;
     if (as_status)
         api_error_image(c, r, e, c->nparams ? c->param[0] : "");

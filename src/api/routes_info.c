@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "loop/child.h"
 #include "proto/keep.pb-c.h"
 #include "rpc/methods.h"
 
@@ -160,13 +161,19 @@ static void write_machine(struct jw *w, const struct api *a)
 
 static void write_runtime(struct jw *w, const struct api *a)
 {
-    const char *name = a->o.runtime ? runtime_name(a->o.runtime) : "crun";
+    static const char *const known[] = {"crun", "runc"};
+    const char *used = a->o.runtime ? runtime_name(a->o.runtime) : "crun";
+    char path[256];
     jw_object(w, "Runtimes");
-    jw_object(w, name);
-    jw_str(w, "path", name);
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(known[i], used) != 0 && child_find(known[i], path, sizeof(path)) != 0)
+            continue;
+        jw_object(w, known[i]);
+        jw_str(w, "path", known[i]);
+        jw_end_object(w);
+    }
     jw_end_object(w);
-    jw_end_object(w);
-    jw_str(w, "DefaultRuntime", name);
+    jw_str(w, "DefaultRuntime", used);
 }
 
 /* ---- the swarm ---- */

@@ -82,7 +82,8 @@ static void version_ready(struct api_call *c)
     struct jw w = JW_INIT(&b);
     uname(&u);
     jw_object(&w, NULL);
-    jw_raw(&w, "Platform", "{\"Name\":\"Keep\"}");
+    jw_raw(&w, "Platform",
+           "{\"Name\":\"\"}"); /* clients print it behind "Server:", where the engine has nothing */
     jw_array(&w, "Components");
     component(&w, "Engine", KEEP_VERSION, &u);
     if (c->api->o.runtime)
@@ -106,24 +107,7 @@ void api_version(struct api_call *c)
     api_take_none(c, version_ready);
 }
 
-/* ---- registries: asked by pull only. Clients take any error here for "no digest known" and go on
- * with the name as it is. ---- */
-
-static void distribution_ready(struct api_call *c)
-{
-    struct image_ref ref;
-    struct err e = {""};
-    if (image_ref_parse(c->param[0], &ref, &e) != 0)
-        api_error(c, 400, "%s", e.text);
-    else
-        api_error(c, 500, "registries are not asked for digests: \"%s\" is used as it is",
-                  c->param[0]);
-}
-
-void api_distribution(struct api_call *c)
-{
-    api_take_none(c, distribution_ready);
-}
+/* ---- credentials ---- */
 
 static void auth_json(struct api_call *c, json_t *body)
 {

@@ -9,7 +9,7 @@
 #include "cli/about.h"
 #include "cli/js.h"
 
-enum { PATH_MAX_BYTES = 1 << 20, HEADERS_MAX = 8192, ERROR_BODY_MAX = 1 << 20 };
+enum { PATH_MAX_BYTES = 1 << 20, HEADERS_MAX = 8192, ERROR_BODY_MAX = 1 << 20, CONNECT_S = 60 };
 
 struct api {
     char *host;   /* as the user knows it */
@@ -77,6 +77,11 @@ const char *api_host(struct cli *c)
     return c->api->host;
 }
 
+bool api_over_tls(struct cli *c)
+{
+    return c->api->tls;
+}
+
 const char *api_version(struct cli *c)
 {
     return c->api->version;
@@ -116,6 +121,7 @@ static CURL *new_handle(struct cli *c)
         set_tls(c, h);
     curl_easy_setopt(h, CURLOPT_USERAGENT, "Keep-Client/" KEEP_VERSION " (linux)");
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     curl_easy_setopt(h, CURLOPT_PROXY, "");
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     return h;

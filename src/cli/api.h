@@ -20,6 +20,7 @@ enum { ANSWER_MAX = 512 << 20 };
 MUST_CHECK int
 api_ready(struct cli *c); /* connected and agreed; negative when the engine cannot be reached */
 const char *api_host(struct cli *c);
+bool api_over_tls(struct cli *c);
 const char *api_version(struct cli *c); /* "1.41", after api_ready */
 const char *api_header(struct cli *c,
                        const char *name); /* of the ping: "Ostype", "Swarm" …; "" if none */

@@ -61,11 +61,13 @@ int cli_main(int argc, char **argv)
     int code = 0;
     c.root = &cmd_root;
     term_signals();
-    if (secret_arena_open(ARENA_BYTES, &c.err))
-        fprintf(stderr, "keep: %s; secrets cannot be created or typed in here\n", c.err.text);
+    bool locked = secret_arena_open(ARENA_BYTES, &c.err) == 0;
+    struct err why = c.err;
     c.err.text[0] = 0;
     if (!parse_line(&c, argc, argv, &code))
         return code;
+    if (!locked && c.cmd->locked)
+        fprintf(stderr, "keep: %s\n", why.text);
     if (bad_log_level(&c))
         return 1;
     code = check_versions(&c);

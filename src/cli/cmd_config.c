@@ -35,7 +35,7 @@ static int run_create(struct cli *c)
     json_object_set_new(spec, "Labels", labels_object(flag_list(c, "label")));
     if (!str_empty(flag_str(c, "template-driver")))
         js_set_str(js_sub(spec, "Templating"), "Name", flag_str(c, "template-driver"));
-    r = post_secret(c, "/configs/create", spec, data, &answer);
+    r = post_secret(c, "/configs/create", spec, "Data", true, data, &answer);
     if (!r)
         printf("%s\n", js_str(answer, "ID"));
     return r;
@@ -56,6 +56,7 @@ static const struct flag create_flags[] = {
 static const struct command create = {.name = "create",
                                       .usage = "[OPTIONS] CONFIG file|-",
                                       .about = "Create a config from a file or STDIN",
+                                      .locked = true,
                                       .flags = create_flags,
                                       .run = run_create,
                                       .min = 2,

@@ -84,43 +84,75 @@ static int by_port(const void *a, const void *b)
     return d < 0 ? -1 : d > 0;
 }
 
-static bool follows(const struct port *a, const struct port *b)
-{
-    return str_eq(a->ip, b->ip) && str_eq(a->type, b->type) && b->private == a->private + 1 &&
-           (a->public == 0) == (b->public == 0) && (!a->public || b->public == a->public + 1);
-}
+/* Neighbouring ports of one address and protocol, written as one range. */
+struct range {
+    const char *ip, *type;
+    int64_t first, last;
+};
 
-static void put_ports(struct buf *b, const struct port *from, const struct port *to)
+static void put_range(struct buf *b, const struct range *r)
 {
+    AUTO_FREE char *span = r->first == r->last
+                               ? mem_printf("%lld", (long long)r->first)
+                               : mem_printf("%lld-%lld", (long long)r->first, (long long)r->last);
+    bool six = strchr(r->ip, ':');
     buf_str(b, b->len ? ", " : "");
-    const char *open = strchr(from->ip, ':') ? "[" : "", *close = *open ? "]" : "";
-    if (from->public && from != to)
-        buf_printf(b, "%s%s%s:%lld-%lld->", open, from->ip, close, (long long)from->public,
-                   (long long)to->public);
-    else if (from->public)
-        buf_printf(b, "%s%s%s:%lld->", open, from->ip, close, (long long)from->public);
-    if (from != to)
-        buf_printf(b, "%lld-%lld/%s", (long long)from->private, (long long)to->private, from->type);
-    else
-        buf_printf(b, "%lld/%s", (long long)from->private, from->type);
+    if (*r->ip)
+        buf_printf(b, "%s%s%s:%s->", six ? "[" : "", r->ip, six ? "]" : "", span);
+    buf_printf(b, "%s/%s", span, r->type);
 }
 
+static void put_mapping(struct buf *b, const struct port *p)
+{
+    bool six = strchr(p->ip, ':');
+    buf_printf(b, "%s%s%s%s:%lld->%lld/%s", b->len ? ", " : "", six ? "[" : "", p->ip,
+               six ? "]" : "", (long long)p->public, (long long)p->private, p->type);
+}
+
+/* Adds a port to the range of its address, or writes that range out and begins a new one. */
+static size_t add_to_range(struct buf *b, struct range *ranges, size_t n, const struct port *p)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct range *r = &ranges[i];
+        if (!str_eq(r->ip, p->ip) || !str_eq(r->type, p->type))
+            continue;
+        if (p->private != r->last + 1) {
+            put_range(b, r);
+            r->first = p->private;
+        }
+        r->last = p->private;
+        return n;
+    }
+    ranges[n] = (struct range){p->ip, p->type, p->private, p->private};
+    return n + 1;
+}
+
+/* Ports that are published under another number are not put together, and come last. */
 static char *ports_text(json_t *ports)
 {
-    AUTO_FREE struct port *list = mem_array(json_array_size(ports) + 1, sizeof *list);
-    json_t *p;
-    size_t i, n = 0, from = 0;
-    json_array_foreach(ports, i, p) list[n++] = (struct port){
-        js_str(p, "IP"), js_str(p, "Type"), js_int(p, "PublicPort"), js_int(p, "PrivatePort")};
-    qsort(list, n, sizeof *list, by_port);
+    size_t count = json_array_size(ports), i, n = 0, nranges = 0;
+    AUTO_FREE struct port *list = mem_array(count + 1, sizeof *list);
+    AUTO_FREE struct range *ranges = mem_array(count + 1, sizeof *ranges);
+    AUTO_BUF struct buf moved = BUF_INIT(1 << 16);
     struct buf b = BUF_INIT(1 << 16);
+    json_t *p;
+    json_array_foreach(ports, i, p)
+    {
+        list[n++] = (struct port){js_str(p, "IP"), js_str(p, "Type"), js_int(p, "PublicPort"),
+                                  js_int(p, "PrivatePort")};
+    }
+    qsort(list, n, sizeof *list, by_port);
     buf_str(&b, "");
     for (i = 0; i < n; i++) {
-        if (i + 1 < n && follows(&list[i], &list[i + 1]))
-            continue;
-        put_ports(&b, &list[from], &list[i]);
-        from = i + 1;
+        if (*list[i].ip && list[i].public != list[i].private)
+            put_mapping(&moved, &list[i]);
+        else
+            nranges = add_to_range(&b, ranges, nranges, &list[i]);
     }
+    for (i = 0; i < nranges; i++)
+        put_range(&b, &ranges[i]);
+    if (moved.len)
+        buf_printf(&b, "%s%s", b.len ? ", " : "", moved.p);
     return b.p ? buf_take(&b) : mem_str("");
 }
 

@@ -77,7 +77,7 @@ static int run_create(struct cli *c)
         js_set_str(js_sub(spec, "Driver"), "Name", flag_str(c, "driver"));
     if (!str_empty(flag_str(c, "template-driver")))
         js_set_str(js_sub(spec, "Templating"), "Name", flag_str(c, "template-driver"));
-    r = post_secret(c, "/secrets/create", spec, data, &answer);
+    r = post_secret(c, "/secrets/create", spec, "Data", true, data, &answer);
     if (!r)
         printf("%s\n", js_str(answer, "ID"));
     return r;
@@ -107,6 +107,7 @@ static const struct command create = {
     .name = "create",
     .usage = "[OPTIONS] SECRET [file|-]",
     .about = "Create a secret from a file or STDIN as content",
+    .locked = true,
     .flags = create_flags,
     .run = run_create,
     .min = 1,

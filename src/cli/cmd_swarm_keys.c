@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/hijack.h"
 #include "cli/js.h"
 #include "cli/swarm_impl.h"
 #include "cli/term.h"
@@ -66,25 +67,6 @@ const struct command cmd_swarm_unlock_key = {.name = "unlock-key",
 
 /* --- unlock --- */
 
-static int read_key(struct cli *c, char *key, size_t room)
-{
-    if (!isatty(0)) {
-        if (!fgets(key, (int)room, stdin))
-            key[0] = 0;
-        key[strcspn(key, "\r\n")] = 0;
-        return 0;
-    }
-    AUTO_SECRET struct secret_buf *s = secret_buf_new(room - 1);
-    if (!s)
-        return err_set(&c->err, -ENOMEM, "out of locked memory");
-    int r = prompt_hidden("Enter unlock key: ", s, &c->err);
-    if (!r) {
-        memcpy(key, secret_buf_bytes(s), secret_buf_len(s));
-        key[secret_buf_len(s)] = 0;
-    }
-    return r;
-}
-
 static int run_unlock(struct cli *c)
 {
     AUTO_JSON json_t *info = NULL, *q = js_own(json_object());
@@ -96,20 +78,16 @@ static int run_unlock(struct cli *c)
         return err_set(&c->err, -EINVAL, "Error: This node is not part of a swarm");
     if (!str_eq(state, "locked"))
         return err_set(&c->err, -EINVAL, "Error: swarm is not locked");
-    char *key = secret_alloc(KEY_MAX);
+    AUTO_SECRET struct secret_buf *key = secret_buf_new(KEY_MAX);
     if (!key)
         return err_set(&c->err, -ENOMEM, "out of locked memory");
-    r = read_key(c, key, KEY_MAX);
-    if (!r) {
-        js_set_str(q, "UnlockKey", key);
-        r = api_call(c, "POST", "/swarm/unlock", q, NULL);
-    }
-    secret_free(key);
-    return r;
+    r = isatty(0) ? prompt_hidden("Enter unlock key: ", key, &c->err)
+                  : read_secret_line(key, &c->err);
+    return r ? r : post_secret(c, "/swarm/unlock", q, "UnlockKey", false, key, NULL);
 }
 
 const struct command cmd_swarm_unlock = {
-    .name = "unlock", .about = "Unlock swarm", .run = run_unlock};
+    .name = "unlock", .about = "Unlock swarm", .run = run_unlock, .locked = true};
 
 /* --- ca --- */
 

@@ -41,6 +41,7 @@ struct command {
     int (*run)(struct cli *c);
     short min, max; /* arguments; max -1: any number */
     bool greedy;    /* flags end at the first argument: the rest is a command line */
+    bool locked;    /* takes a secret in: wants locked memory */
     enum section section;
 };
 

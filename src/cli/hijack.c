@@ -126,7 +126,9 @@ static int read_head(struct cli *c, struct hijack *h)
             return err_set(&c->err, -EPROTO, "the engine closed the connection before it answered");
     }
     size_t head = (size_t)(end - b.p) + 4;
-    h->status = str_starts(b.p, "HTTP/1.") && b.len > 12 && sscanf(b.p + 9, "%3d", &h->status) == 1 ? h->status : 0;
+    h->status = str_starts(b.p, "HTTP/1.") && b.len > 12 && sscanf(b.p + 9, "%3d", &h->status) == 1
+                    ? h->status
+                    : 0;
     buf_append(&h->in, b.p + head, b.len - head);
     for (char *p = b.p; p < end; p++)
         *p = (char)tolower((unsigned char)*p);
@@ -335,7 +337,9 @@ static bool typed(struct pump *p, const char *in, size_t n)
 static void half_close(struct pump *p)
 {
     p->in_open = false;
-    shutdown(p->h->fd, SHUT_WR);
+    if (!api_over_tls(
+            p->c)) /* below TLS it would cut the session: there the end of input is not told */
+        shutdown(p->h->fd, SHUT_WR);
 }
 
 static int from_user(struct pump *p)
@@ -468,47 +472,76 @@ static void put_base64(struct secret_buf *out, const struct secret_buf *data)
     }
 }
 
-int post_secret(struct cli *c, const char *path, json_t *spec, const struct secret_buf *data,
-                json_t **ret)
+/* As a JSON string. No key that the engine takes has other bytes than printable ones. */
+static void put_plain(struct secret_buf *out, const struct secret_buf *data)
 {
-    AUTO_BUF struct buf head = BUF_INIT(HEAD_MAX), body = BUF_INIT(HEAD_MAX),
-                        rest = BUF_INIT(ANSWER_BODY_MAX);
-    js_write(&body, spec, true); /* "{…}": the data goes in before the last brace */
-    size_t coded = data ? (secret_buf_len(data) + 2) / 3 * 4 : 0,
-           extra = data ? strlen(",\"Data\":\"\"") : 0;
-    if (body.failed)
-        return err_set(&c->err, -EFBIG, "the name and labels are too large");
-    AUTO_SECRET struct secret_buf *out = secret_buf_new(body.len + coded + extra + 1);
+    const uint8_t *p = secret_buf_bytes(data);
+    for (size_t i = 0; i < secret_buf_len(data); i++) {
+        bool odd = p[i] < 32 || p[i] > 126;
+        if (p[i] == '"' || p[i] == '\\')
+            (void)secret_buf_append(out, "\\", 1);
+        (void)secret_buf_append(out, odd ? (const void *)"?" : (const void *)&p[i], 1);
+    }
+}
+
+/* The request's body; NULL when there is no locked memory left. */
+static struct secret_buf *locked_body(const struct buf *spec, const char *member, bool coded,
+                                      const struct secret_buf *data)
+{
+    size_t n = data ? secret_buf_len(data) : 0, coded_n = coded ? (n + 2) / 3 * 4 : 2 * n;
+    struct secret_buf *out = secret_buf_new(spec->len + strlen(member) + coded_n + 16);
     if (!out)
-        return err_set(&c->err, -ENOMEM, "out of locked memory");
-    (void)secret_buf_append(out, body.p, body.len - 1);
+        return NULL;
+    bool more = spec->len > strlen("{}");
+    (void)secret_buf_append(out, spec->p, spec->len - 1); /* the last brace comes below */
     if (data) {
-        (void)secret_buf_append(out, ",\"Data\":\"", 9);
-        put_base64(out, data);
+        (void)secret_buf_append(out, more ? ",\"" : "\"", more ? 2 : 1);
+        (void)secret_buf_append(out, member, strlen(member));
+        (void)secret_buf_append(out, "\":\"", 3);
+        if (coded)
+            put_base64(out, data);
+        else
+            put_plain(out, data);
         (void)secret_buf_append(out, "\"", 1);
     }
     (void)secret_buf_append(out, "}\n", 2);
-    struct hijack *h = connect_raw(c);
-    if (!h)
-        return -ECONNREFUSED;
+    return out;
+}
+
+static int send_locked(struct cli *c, struct hijack *h, const char *path,
+                       const struct secret_buf *body)
+{
+    AUTO_BUF struct buf head = BUF_INIT(HEAD_MAX);
     buf_printf(&head,
                "POST /v%s%s HTTP/1.1\r\nHost: api.keep.localhost\r\nConnection: close\r\n"
                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-               api_version(c), path, secret_buf_len(out));
+               api_version(c), path, secret_buf_len(body));
     int r = send_all(h, head.p, head.len);
-    if (!r)
-        r = send_all(h, secret_buf_bytes(out), secret_buf_len(out));
-    int chunked =
-        read_head(c, h); /* also after a failed write: the engine may have refused the size */
-    if (chunked >= 0) {
-        read_rest(h, chunked == 1, &rest);
-        r = h->status >= 300 ? api_refusal(c, h->status, rest.p, rest.len) : 0;
+    return r ? r : send_all(h, secret_buf_bytes(body), secret_buf_len(body));
+}
+
+int post_secret(struct cli *c, const char *path, json_t *spec, const char *member, bool coded,
+                const struct secret_buf *data, json_t **ret)
+{
+    AUTO_BUF struct buf body = BUF_INIT(ANSWER_BODY_MAX), rest = BUF_INIT(ANSWER_BODY_MAX);
+    js_write(&body, spec, true);
+    if (body.failed)
+        return err_set(&c->err, -EFBIG, "the name and labels are too large");
+    AUTO_SECRET struct secret_buf *out = locked_body(&body, member, coded, data);
+    if (!out)
+        return err_set(&c->err, -ENOMEM, "out of locked memory");
+    struct hijack *h = connect_raw(c);
+    if (!h)
+        return -ECONNREFUSED;
+    int sent = send_locked(c, h, path, out);
+    int r = read_head(c, h); /* also after a failed write: the engine may have refused the size */
+    if (r >= 0) {
+        read_rest(h, r == 1, &rest);
         c->status = h->status;
-    } else {
-        r = chunked;
+        r = h->status >= 300 ? api_refusal(c, h->status, rest.p, rest.len) : sent;
     }
     hijack_close(h);
-    if (r)
+    if (r || !ret)
         return r;
     *ret = json_loadb(rest.p ? rest.p : "", rest.len, 0, NULL);
     return *ret ? 0 : err_set(&c->err, -EPROTO, "the engine's answer cannot be read");

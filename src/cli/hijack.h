@@ -41,7 +41,8 @@ int detach_keys_parse(const char *s, unsigned char *ret, size_t room, size_t *re
 int later_open(struct cli *c, const char *path, struct hijack **ret);
 int later_finish(struct cli *c, struct hijack *h, json_t **ret); /* reads the rest; closes h */
 
-/* POST /secrets/create: the request is made in locked memory and written from there. */
-int post_secret(struct cli *c, const char *path, json_t *spec, const struct secret_buf *data,
-                json_t **ret);
+/* POST of `spec` with one more member that is secret: base64 (coded) or as it is. The body is made
+ * in locked memory and written from there. data and ret may be NULL. */
+int post_secret(struct cli *c, const char *path, json_t *spec, const char *member, bool coded,
+                const struct secret_buf *data, json_t **ret);
 #endif

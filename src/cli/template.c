@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/js.h"
+#include "cli/opts.h"
 #include "cli/template_impl.h"
 
 struct reader {
@@ -127,21 +128,22 @@ static int read_string(struct reader *r, struct operand *o)
 
 static int read_number(struct reader *r, struct operand *o)
 {
-    char *end;
     const char *s = r->s + r->at;
-    long long i = strtoll(s, &end, 0); /* check-words: numbers of Go may be hex or octal, and what follows decides */
-    if (*end == '.' || *end == 'e') {
-        double d = strtod(s, &end);
-        o->constant = js_own(json_real(isfinite(d) ? d : 0));
-        if (!isfinite(d))
-            return FAIL(r, "bad number syntax: \"%.*s\"", (int)(end - s), s);
-    } else {
+    size_t n = 1;
+    while (r->at + n < r->end && (word_char(s[n]) || s[n] == '.'))
+        n++;
+    AUTO_FREE char *text = mem_strn(s, n);
+    char *end = text;
+    int64_t i;
+    double d = strtod(text, &end);
+    if (!parse_int(text, 0, &i, NULL))
         o->constant = js_own(json_integer(i));
-    }
-    if (word_char(*end))
-        return FAIL(r, "bad number syntax: \"%.*s\"", (int)(end - s) + 1, s);
+    else if (!*end && d > -1e300 && d < 1e300)
+        o->constant = js_own(json_real(d));
+    else
+        return FAIL(r, "bad number syntax: \"%s\"", text);
     o->kind = OP_CONST;
-    r->at = (size_t)(end - r->s);
+    r->at += n;
     return 0;
 }
 

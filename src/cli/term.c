@@ -61,7 +61,7 @@ int term_raw(int fd, struct err *e)
     return tcsetattr(fd, TCSANOW, &t) ? err_sys(e, errno, "terminal") : 0;
 }
 
-static int read_line(struct secret_buf *into, struct err *e)
+int read_secret_line(struct secret_buf *into, struct err *e)
 {
     for (;;) {
         char *p = (char *)secret_buf_room(into, 1);
@@ -86,7 +86,7 @@ int prompt_hidden(const char *prompt, struct secret_buf *into, struct err *e)
     t.c_lflag &= ~(tcflag_t)ECHO;
     tcsetattr(0, TCSAFLUSH, &t);
     fputs(prompt, stderr);
-    r = read_line(into, e);
+    r = read_secret_line(into, e);
     term_restore();
     fputc('\n', stderr);
     return r;

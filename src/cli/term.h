@@ -12,6 +12,8 @@ void term_restore(void);
 void term_signals(void); /* puts the terminal back before SIGINT and its like end the program */
 /* One line without echo into locked memory, newline left out. The prompt goes to stderr. */
 int prompt_hidden(const char *prompt, struct secret_buf *into, struct err *e);
+/* One line of standard input, byte by byte, newline left out. */
+int read_secret_line(struct secret_buf *into, struct err *e);
 /* Asks twice; -EINVAL when the two differ. */
 int prompt_twice(const char *first, const char *again, struct secret_buf *into, struct err *e);
 bool prompt_yes(const char *question); /* "… [y/N] " */

@@ -26,11 +26,7 @@ int64_t dispatcher_mono(const struct dispatcher *d)
 
 int64_t dispatcher_period(const struct dispatcher *d)
 {
-    const Pb__Cluster *c = store_by_name(d->o.store, STORE_TIP, STORE_CLUSTER, "default");
-    const Pb__DispatcherConfig *config = c && c->spec ? c->spec->dispatcher : NULL;
-    int64_t ns = pb_duration_ns(config ? config->heartbeat_period : NULL, DEFAULT_HEARTBEAT_NS);
-
-    return ns > 0 ? ns : DEFAULT_HEARTBEAT_NS;
+    return service_heartbeat_ns(store_by_name(d->o.store, STORE_TIP, STORE_CLUSTER, "default"));
 }
 
 const char *dispatcher_caller(struct dispatcher *d, struct rpc_call *call, bool *ret_local)

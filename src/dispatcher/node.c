@@ -15,8 +15,8 @@ static void set_status(Pb__Node *n, int state, const char *message)
     pb_str(&n->status->message, message);
 }
 
-/* What a node says of itself; who certified it is the manager's own knowledge (ca puts it there) and
- * stays when the node does not speak of it. */
+/* What a node says of itself; who certified it is the manager's own knowledge (ca puts it there)
+ * and stays when the node does not speak of it. */
 static Pb__NodeDescription *described(const Pb__Node *n, const Pb__NodeDescription *told)
 {
     Pb__NodeDescription *d = pb_dup(told);

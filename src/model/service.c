@@ -38,6 +38,16 @@ const char *service_name(const Pb__Service *s)
     return s->spec ? pb_name(s->spec->annotations) : "";
 }
 
+/* A time span that can be added to the clock without leaving its range: nobody waits a hundred
+ * years. */
+static int64_t span(const Google__Protobuf__Duration *d, int64_t otherwise)
+{
+    const int64_t most = 100LL * 365 * 24 * 3600 * 1000000000LL;
+    int64_t ns = pb_duration_ns(d, otherwise);
+
+    return ns < 0 ? 0 : (ns > most ? most : ns);
+}
+
 struct restart_rules restart_rules(const Pb__TaskSpec *spec)
 {
     const Pb__RestartPolicy *p = spec ? spec->restart : NULL;
@@ -45,8 +55,8 @@ struct restart_rules restart_rules(const Pb__TaskSpec *spec)
     return (struct restart_rules){
         .condition =
             p ? (int)p->condition : PB__RESTART_POLICY__RESTART_CONDITION__RESTART_CONDITION_ANY,
-        .delay_ns = pb_duration_ns(p ? p->delay : NULL, DEFAULT_RESTART_DELAY_NS),
-        .window_ns = pb_duration_ns(p ? p->window : NULL, 0),
+        .delay_ns = span(p ? p->delay : NULL, DEFAULT_RESTART_DELAY_NS),
+        .window_ns = span(p ? p->window : NULL, 0),
         .max_attempts = p ? p->max_attempts : 0,
     };
 }
@@ -55,8 +65,8 @@ struct update_rules update_rules(const Pb__UpdateConfig *c)
 {
     return (struct update_rules){
         .parallelism = c ? c->parallelism : 1,
-        .delay_ns = pb_duration_ns(c ? c->delay : NULL, 0),
-        .monitor_ns = pb_duration_ns(c ? c->monitor : NULL, DEFAULT_MONITOR_NS),
+        .delay_ns = span(c ? c->delay : NULL, 0),
+        .monitor_ns = span(c ? c->monitor : NULL, DEFAULT_MONITOR_NS),
         .failure_action =
             c ? (int)c->failure_action : PB__UPDATE_CONFIG__FAILURE_ACTION__FAILURE_ACTION_PAUSE,
         .order = c ? (int)c->order : PB__UPDATE_CONFIG__UPDATE_ORDER__UPDATE_ORDER_STOP_FIRST,
@@ -98,6 +108,14 @@ void service_spec_insert_defaults(Pb__ServiceSpec *spec)
     }
     if (!spec->endpoint)
         spec->endpoint = PB_NEW(EndpointSpec, endpoint_spec);
+}
+
+int64_t service_heartbeat_ns(const Pb__Cluster *c)
+{
+    const Pb__DispatcherConfig *d = c && c->spec ? c->spec->dispatcher : NULL;
+    int64_t ns = span(d ? d->heartbeat_period : NULL, DEFAULT_HEARTBEAT_NS);
+
+    return ns == 0 ? DEFAULT_HEARTBEAT_NS : (ns > HEARTBEAT_MAX_NS ? HEARTBEAT_MAX_NS : ns);
 }
 
 void service_born(Pb__Service *s)

@@ -40,8 +40,14 @@ struct update_rules update_rules(const Pb__UpdateConfig *config); /* NULL: all d
 #define DEFAULT_RESTART_DELAY_NS (5 * 1000000000LL)
 #define DEFAULT_MONITOR_NS (5 * 1000000000LL)
 #define DEFAULT_HEARTBEAT_NS (5 * 1000000000LL)
+#define HEARTBEAT_MAX_NS                                                                           \
+    (3600 * 1000000000LL) /* a node that is silent longer is no news to anybody */
+int64_t
+service_heartbeat_ns(const Pb__Cluster *c); /* what the cluster asks for; NULL: the default */
 enum { DEFAULT_TASK_HISTORY = 5 };
-enum { SERVICE_REPLICAS_MAX = 100000 }; /* more is refused by control; the orchestrator makes no more */
+enum {
+    SERVICE_REPLICAS_MAX = 100000
+}; /* more is refused by control; the orchestrator makes no more */
 
 /* Fills what is silent, for display (insertDefaults=true) only. */
 void service_spec_insert_defaults(Pb__ServiceSpec *spec);

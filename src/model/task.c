@@ -104,7 +104,8 @@ char *task_name(const Pb__Task *t)
     return mem_printf("%s.%s.%s", service, str_or(t->node_id, ""), str_or(t->id, ""));
 }
 
-/* A node says everything again when it registers again: that is no news. Our own stamps are put aside. */
+/* A node says everything again when it registers again: that is no news. Our own stamps are put
+ * aside. */
 static bool same_report(const Pb__TaskStatus *reported, const Pb__TaskStatus *have)
 {
     Pb__TaskStatus a = *reported, b = *have;

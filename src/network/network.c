@@ -88,6 +88,9 @@ void network_close(struct network *n)
         a->on_done(a->arg, -ECANCELED, &e, NULL);
         free(a);
     }
+    struct err e = {0};
+    if (n->n == 0 && n->bridge_ready && rtnl_link_delete(n->rtnl, n->bridge, &e) < 0)
+        log_warn("the bridge %s was left: %s", n->bridge, e.text);
     for (size_t i = 0; i < n->n; i++)
         free(n->endpoints[i]);
     free(n->endpoints);

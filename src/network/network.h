@@ -41,7 +41,7 @@ struct network;
 
 MUST_CHECK int network_open(uv_loop_t *loop, const struct network_options *o, struct network **ret,
                             struct err *e);
-void network_close(struct network *n); /* leaves bridge and endpoints: containers go on */
+void network_close(struct network *n); /* leaves endpoints and their bridge: containers go on */
 /* Makes the namespace and, for bridge, the endpoint; the bridge itself is made at the first use.
  * Takes about 1 ms; on_done comes on the loop. hostname lines are not its business. A container
  * that has an endpoint gets the same again. */

@@ -189,9 +189,10 @@ static int one_node(const void *object, void *arg)
         plan_slots_reserve(p, 1);
         s = plan_slot_add(p, 0, n->id);
     }
-    slot_create(
-        p, s,
-        TASK_READY); /* raised in this pass unless an earlier one of this node is still stopping */
+    bool stopping = false; /* an earlier one of this node */
+    for (size_t i = 0; i < s->n_old; i++)
+        stopping = stopping || item_stopping(p, &s->old[i]);
+    slot_create(p, s, stopping ? TASK_READY : TASK_RUNNING);
     return 0;
 }
 

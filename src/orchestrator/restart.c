@@ -90,6 +90,8 @@ static void raise_item(struct plan *p, struct slot *s, struct item *it)
     int64_t at = task_note_ns(it->t, TASK_NOTE_START_AT);
     int64_t born = it->t->meta ? pb_time_ns(it->t->meta->created_at) : p->now;
 
+    if (task_state(it->t) < TASK_ASSIGNED)
+        return; /* without a place it stays READY, as the engine shows it; its place wakes us */
     if (p->now < at) {
         plan_wake(p, at);
         return;

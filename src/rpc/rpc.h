@@ -96,6 +96,8 @@ void rpc_server_close(struct rpc_server *s, void (*on_closed)(void *arg),
 
 void rpc_reply(struct rpc_call *c,
                const ProtobufCMessage *response); /* unary: message and OK; ends the call */
+void rpc_reply_packed(struct rpc_call *c, const void *packed,
+                      size_t n); /* the response as bytes; copied; no secret */
 void rpc_fail(struct rpc_call *c, enum rpc_code code, const char *fmt, ...)
     PRINTF(3, 4); /* ends the call */
 void rpc_fail_status(struct rpc_call *c, const struct rpc_status *st);

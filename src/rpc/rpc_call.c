@@ -18,10 +18,8 @@ static const char *too_much(const struct rpc_call *c, int r)
     return secret_answer(c) ? "out of locked memory" : "out of memory for the answer";
 }
 
-void rpc_reply(struct rpc_call *c, const ProtobufCMessage *response)
+static void reply_bytes(struct rpc_call *c, int r, struct rpc_bytes *b)
 {
-    struct rpc_bytes *b = NULL;
-    int r = rpc_bytes_pack(response, secret_answer(c), &b);
     if (r) {
         rpc_stream_status(&c->stream, RPC_RESOURCE_EXHAUSTED, too_much(c, r));
         return;
@@ -31,6 +29,20 @@ void rpc_reply(struct rpc_call *c, const ProtobufCMessage *response)
         rpc_stream_status(&c->stream, RPC_RESOURCE_EXHAUSTED, "the answer is too large");
     else
         rpc_stream_status(&c->stream, RPC_OK, NULL);
+}
+
+void rpc_reply(struct rpc_call *c, const ProtobufCMessage *response)
+{
+    struct rpc_bytes *b = NULL;
+    int r = rpc_bytes_pack(response, secret_answer(c), &b);
+    reply_bytes(c, r, b);
+}
+
+void rpc_reply_packed(struct rpc_call *c, const void *packed, size_t n)
+{
+    struct rpc_bytes *b = NULL;
+    int r = rpc_bytes_copy(packed, n, &b);
+    reply_bytes(c, r, b);
 }
 
 int rpc_send(struct rpc_call *c, const ProtobufCMessage *m)

@@ -9,9 +9,9 @@
 #include "base/secret.h"
 #include "rpc/rpc.h"
 
-int rpc_bytes_pack(const ProtobufCMessage *m, bool secret, struct rpc_bytes **ret)
+/* Room for a message of n bytes behind its prefix, which is written. */
+static int bytes_new(size_t n, bool secret, struct rpc_bytes **ret)
 {
-    size_t n = protobuf_c_message_get_packed_size(m);
     if (n > RPC_MESSAGE_MAX)
         return -EMSGSIZE;
     size_t len = n + RPC_PREFIX;
@@ -27,9 +27,24 @@ int rpc_bytes_pack(const ProtobufCMessage *m, bool secret, struct rpc_bytes **re
     b->p[0] = 0;
     for (int i = 0; i < 4; i++)
         b->p[1 + i] = (uint8_t)(n >> (24 - 8 * i));
-    protobuf_c_message_pack(m, b->p + RPC_PREFIX);
     *ret = b;
     return 0;
+}
+
+int rpc_bytes_pack(const ProtobufCMessage *m, bool secret, struct rpc_bytes **ret)
+{
+    int r = bytes_new(protobuf_c_message_get_packed_size(m), secret, ret);
+    if (r == 0)
+        protobuf_c_message_pack(m, (*ret)->p + RPC_PREFIX);
+    return r;
+}
+
+int rpc_bytes_copy(const void *packed, size_t n, struct rpc_bytes **ret)
+{
+    int r = bytes_new(n, false, ret);
+    if (r == 0)
+        memcpy((*ret)->p + RPC_PREFIX, packed, n);
+    return r;
 }
 
 void rpc_bytes_unref(struct rpc_bytes *b)

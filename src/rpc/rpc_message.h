@@ -23,7 +23,9 @@ struct rpc_bytes {
 };
 /* One reference. -EMSGSIZE: above RPC_MESSAGE_MAX. -ENOMEM: no (locked) memory. */
 int rpc_bytes_pack(const ProtobufCMessage *m, bool secret, struct rpc_bytes **ret);
-void rpc_bytes_unref(struct rpc_bytes *b); /* NULL is fine */
+int rpc_bytes_copy(const void *packed, size_t n,
+                   struct rpc_bytes **ret); /* is packed already; no secret */
+void rpc_bytes_unref(struct rpc_bytes *b);  /* NULL is fine */
 
 /* Memory of an unpacked message. */
 struct rpc_chunk;

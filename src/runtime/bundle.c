@@ -1,4 +1,5 @@
-/* runtime/bundle.c - the directory that conmon is pointed at: file system, files of the network, secrets, config.json. */
+/* runtime/bundle.c - the directory that conmon is pointed at: file system, files of the network,
+ * secrets, config.json. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include "runtime/internal.h"
 #include "runtime/path.h"
 #include "runtime/rootfs.h"
+#include "runtime/seccomp.h"
 #include "runtime/secrets.h"
 #include "runtime/spec.h"
 
@@ -49,8 +51,10 @@ static void write_hosts(const struct ct *c, const char *hostname, struct buf *b)
 {
     const struct container_config *cfg = c->config;
     const char *ip = c->endpoint.ip;
-    buf_str(b, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
-               "ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
+    buf_str(
+        b,
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
+        "ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
     for (size_t i = 0; cfg->hosts && cfg->hosts[i]; i++) {
         const char *colon = strchr(cfg->hosts[i], ':');
         if (!colon)
@@ -75,11 +79,13 @@ static int write_net_files(const struct ct *c, const char *hostname, struct err 
 {
     const struct container_config *cfg = c->config;
     AUTO_BUF struct buf b = BUF_INIT(1 << 20);
-    AUTO_FREE char *resolv = network_resolv_conf((const char *const *)cfg->dns, (const char *const *)cfg->dns_search,
-                                                 (const char *const *)cfg->dns_options);
+    AUTO_FREE char *resolv =
+        network_resolv_conf((const char *const *)cfg->dns, (const char *const *)cfg->dns_search,
+                            (const char *const *)cfg->dns_options);
     AUTO_FREE char *line = mem_printf("%s\n", hostname);
     write_hosts(c, hostname, &b);
-    int r = b.failed ? err_set(e, -E2BIG, "too many host entries") : put_file(c, "hosts", b.p, b.len, e);
+    int r = b.failed ? err_set(e, -E2BIG, "too many host entries")
+                     : put_file(c, "hosts", b.p, b.len, e);
     if (r == 0)
         r = put_file(c, "hostname", line, strlen(line), e);
     if (r == 0)
@@ -147,10 +153,14 @@ static int plan_mounts(const struct ct *c, int root, struct plan *p, struct err 
             continue;
         }
         if (stat(m->source, &st) != 0)
-            return err_set(e, RUNTIME_BAD_REQUEST, "invalid mount config for type \"bind\": bind source path does not exist: %.256s",
-                           m->source);
+            return err_set(
+                e, RUNTIME_BAD_REQUEST,
+                "invalid mount config for type \"bind\": bind source path does not exist: %.256s",
+                m->source);
         struct spec_bind *b = &p->binds[p->nbinds++];
-        *b = (struct spec_bind){.source = mem_str(m->source), .target = mem_str(m->target), .readonly = m->readonly,
+        *b = (struct spec_bind){.source = mem_str(m->source),
+                                .target = mem_str(m->target),
+                                .readonly = m->readonly,
                                 .propagation = m->propagation};
         r = settle(root, b, S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, false, e);
     }
@@ -188,7 +198,8 @@ static int plan_make(const struct ct *c, int root, struct plan *p, struct err *e
 int bundle_find_user(struct ct *c, int root, const char *spec, struct user_ids *ret, struct err *e)
 {
     char *passwd = NULL, *group = NULL;
-    /* A file that is absent, too large or no file at all counts as empty: numbers still work, names are then unknown. */
+    /* A file that is absent, too large or no file at all counts as empty: numbers still work, names
+     * are then unknown. */
     if (rootfs_read_file(root, "/etc/passwd", USER_FILE_MAX, &passwd) != 0)
         passwd = NULL;
     if (rootfs_read_file(root, "/etc/group", USER_FILE_MAX, &group) != 0)
@@ -213,7 +224,8 @@ static int find_user(struct ct *c, int root, struct err *e)
 static int make_workdir(const struct ct *c, int root, struct err *e)
 {
     const char *dir = c->config->workdir;
-    if (str_empty(dir) || path_below(dir, "/proc") || path_below(dir, "/sys") || path_below(dir, "/dev"))
+    if (str_empty(dir) || path_below(dir, "/proc") || path_below(dir, "/sys") ||
+        path_below(dir, "/dev"))
         return 0;
     AUTO_FREE char *found = NULL;
     return rootfs_resolve(root, dir, ROOTFS_DIR, false, &found, e);
@@ -224,12 +236,15 @@ void bundle_spec_input(struct ct *c, const char *hostname, struct spec_input *re
     *ret = (struct spec_input){
         .c = &c->pub,
         .rootfs = c->rootfs,
-        .netns = c->config->network == NETWORK_HOST || !c->endpoint.netns_path[0] ? NULL : c->endpoint.netns_path,
+        .netns = c->config->network == NETWORK_HOST || !c->endpoint.netns_path[0]
+                     ? NULL
+                     : c->endpoint.netns_path,
         .hostname = hostname,
         .user = &c->user,
     };
     /* The names were checked when the container was created. */
-    if (caps_choose((const char *const *)c->config->cap_add, (const char *const *)c->config->cap_drop, c->rt->caps, &ret->caps, NULL) != 0)
+    if (caps_choose((const char *const *)c->config->cap_add,
+                    (const char *const *)c->config->cap_drop, c->rt->caps, &ret->caps, NULL) != 0)
         ret->caps = 0;
 }
 
@@ -241,6 +256,7 @@ static int write_spec(struct ct *c, const char *hostname, const struct plan *p, 
     struct spec_input in;
     bundle_spec_input(c, hostname, &in);
     in.cgroup_path = cgroup;
+    in.seccomp_program = c->rt->is_crun ? seccomp_compiled(in.caps) : NULL;
     in.binds = p->binds;
     in.nbinds = p->nbinds;
     in.tmpfs_targets = p->tmpfs_targets;

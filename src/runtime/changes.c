@@ -1,6 +1,8 @@
-/* runtime/changes.c - what a container's own layer holds against its image, as the engine's diff tells it.
+/* runtime/changes.c - what a container's own layer holds against its image, as the engine's diff
+ * tells it.
  *
- * The layer is walked by descriptors and without following links; what lay below is looked up in a read-only mount of the image's layers. */
+ * The layer is walked by descriptors and without following links; what lay below is looked up in a
+ * read-only mount of the image's layers. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +60,8 @@ static int walk_entry(struct walk *w, int upper, int lower, const char *name, un
     int r = 0;
     if (S_ISDIR(st.st_mode)) {
         AUTO_CLOSE int u = openat(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        AUTO_CLOSE int l = lower >= 0 ? openat(lower, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        AUTO_CLOSE int l =
+            lower >= 0 ? openat(lower, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
         r = u < 0 ? -errno : walk_dir(w, u, is_opaque(u) ? -1 : l, depth + 1);
     }
     w->path.len = len;
@@ -106,13 +109,16 @@ static int walk_dir(struct walk *w, int upper, int lower, unsigned depth)
     return r;
 }
 
-int runtime_changes(struct runtime *rt, struct container *pub, void (*fn)(void *arg, int kind, const char *path), void *arg, struct err *e)
+int runtime_changes(struct runtime *rt, struct container *pub,
+                    void (*fn)(void *arg, int kind, const char *path), void *arg, struct err *e)
 {
     struct ct *c = ct_of(pub);
     AUTO_FREE char *links = mem_printf("%s/lower-layers", c->exec_dir);
     AUTO_FREE char *target = mem_printf("%s/lower", c->exec_dir);
-    const struct rootfs_spec s = {
-        .layers = (const char *const *)c->layers, .init_layer = rt->init_layer, .links_dir = links, .target = target};
+    const struct rootfs_spec s = {.layers = (const char *const *)c->layers,
+                                  .init_layer = rt->init_layer,
+                                  .links_dir = links,
+                                  .target = target};
     struct walk w = {.fn = fn, .arg = arg, .path = BUF_INIT(1 << 16)};
     AUTO_CLOSE int upper = open(c->upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (upper < 0)

@@ -1,4 +1,5 @@
-/* runtime/config_json.c - one table names the members, so that writing and reading cannot drift apart. */
+/* runtime/config_json.c - one table names the members, so that writing and reading cannot drift
+ * apart. */
 #include "runtime/config_json.h"
 
 #include <errno.h>
@@ -17,21 +18,49 @@ struct member {
     enum member_kind kind;
     size_t at;
 };
-#define MEMBER(kind, name) {#name, kind, offsetof(struct container_config, name)}
+#define MEMBER(kind, name)                                                                         \
+    {                                                                                              \
+#name, kind, offsetof(struct container_config, name)                                       \
+    }
 static const struct member members[] = {
-    MEMBER(MEMBER_STR, name),          MEMBER(MEMBER_STR, image),        MEMBER(MEMBER_STRV, entrypoint),
-    MEMBER(MEMBER_STRV, cmd),          MEMBER(MEMBER_STRV, env),         MEMBER(MEMBER_STRV, labels),
-    MEMBER(MEMBER_STR, user),          MEMBER(MEMBER_STR, workdir),      MEMBER(MEMBER_STR, hostname),
-    MEMBER(MEMBER_STR, domainname),    MEMBER(MEMBER_STR, stop_signal),  MEMBER(MEMBER_STRV, groups),
-    MEMBER(MEMBER_STRV, hosts),        MEMBER(MEMBER_STRV, dns),         MEMBER(MEMBER_STRV, dns_search),
-    MEMBER(MEMBER_STRV, dns_options),  MEMBER(MEMBER_STRV, cap_add),     MEMBER(MEMBER_STRV, cap_drop),
-    MEMBER(MEMBER_STRV, sysctls),      MEMBER(MEMBER_STRV, ulimits),     MEMBER(MEMBER_BOOL, tty),
-    MEMBER(MEMBER_BOOL, open_stdin),   MEMBER(MEMBER_BOOL, stdin_once),  MEMBER(MEMBER_BOOL, read_only),
-    MEMBER(MEMBER_BOOL, no_new_privileges), MEMBER(MEMBER_BOOL, privileged), MEMBER(MEMBER_BOOL, init),
-    MEMBER(MEMBER_BOOL, auto_remove),  MEMBER(MEMBER_BOOL, attach_stdin), MEMBER(MEMBER_BOOL, attach_stdout),
-    MEMBER(MEMBER_BOOL, attach_stderr), MEMBER(MEMBER_INT, nano_cpus),   MEMBER(MEMBER_INT, memory),
-    MEMBER(MEMBER_INT, pids_limit),    MEMBER(MEMBER_INT, oom_score_adj), MEMBER(MEMBER_INT, stop_timeout_s),
-    MEMBER(MEMBER_STR, log_driver),    MEMBER(MEMBER_BOOL, service_task),
+    MEMBER(MEMBER_STR, name),
+    MEMBER(MEMBER_STR, image),
+    MEMBER(MEMBER_STRV, entrypoint),
+    MEMBER(MEMBER_STRV, cmd),
+    MEMBER(MEMBER_STRV, env),
+    MEMBER(MEMBER_STRV, labels),
+    MEMBER(MEMBER_STR, user),
+    MEMBER(MEMBER_STR, workdir),
+    MEMBER(MEMBER_STR, hostname),
+    MEMBER(MEMBER_STR, domainname),
+    MEMBER(MEMBER_STR, stop_signal),
+    MEMBER(MEMBER_STRV, groups),
+    MEMBER(MEMBER_STRV, hosts),
+    MEMBER(MEMBER_STRV, dns),
+    MEMBER(MEMBER_STRV, dns_search),
+    MEMBER(MEMBER_STRV, dns_options),
+    MEMBER(MEMBER_STRV, cap_add),
+    MEMBER(MEMBER_STRV, cap_drop),
+    MEMBER(MEMBER_STRV, sysctls),
+    MEMBER(MEMBER_STRV, ulimits),
+    MEMBER(MEMBER_BOOL, tty),
+    MEMBER(MEMBER_BOOL, open_stdin),
+    MEMBER(MEMBER_BOOL, stdin_once),
+    MEMBER(MEMBER_BOOL, read_only),
+    MEMBER(MEMBER_BOOL, no_new_privileges),
+    MEMBER(MEMBER_BOOL, privileged),
+    MEMBER(MEMBER_BOOL, init),
+    MEMBER(MEMBER_BOOL, auto_remove),
+    MEMBER(MEMBER_BOOL, attach_stdin),
+    MEMBER(MEMBER_BOOL, attach_stdout),
+    MEMBER(MEMBER_BOOL, attach_stderr),
+    MEMBER(MEMBER_INT, nano_cpus),
+    MEMBER(MEMBER_INT, memory),
+    MEMBER(MEMBER_INT, pids_limit),
+    MEMBER(MEMBER_INT, oom_score_adj),
+    MEMBER(MEMBER_INT, stop_timeout_s),
+    MEMBER(MEMBER_STR, log_driver),
+    MEMBER(MEMBER_BOOL, service_task),
 };
 #undef MEMBER
 enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
@@ -246,7 +275,8 @@ static bool config_is_whole(const struct config_record *r)
     const struct container_config *c = r->config;
     bool whole = str_is_hex(r->id, ID_HEX_LEN) && r->layers && !str_empty(c->name) && c->image;
     for (size_t i = 0; i < c->nmounts; i++)
-        whole = whole && c->mounts[i].target && (c->mounts[i].source || c->mounts[i].type == MOUNT_TMPFS);
+        whole = whole && c->mounts[i].target &&
+                (c->mounts[i].source || c->mounts[i].type == MOUNT_TMPFS);
     for (size_t i = 0; i < c->nsecrets; i++)
         whole = whole && c->secrets[i].target && c->secrets[i].target[0] == '/';
     return whole && c->network >= NETWORK_NONE && c->network <= NETWORK_HOST;
@@ -260,7 +290,8 @@ int config_json_read(const char *text, size_t n, struct config_record *ret, stru
         json_decref(top);
         return err_set(e, -EBADMSG, "not a container's configuration");
     }
-    struct config_record r = {.config = NEW(struct container_config), .created_ns = get_int(top, "created_ns")};
+    struct config_record r = {.config = NEW(struct container_config),
+                              .created_ns = get_int(top, "created_ns")};
     AUTO_FREE char *id = get_str(top, "id");
     AUTO_FREE char *image = get_str(top, "image_id");
     str_copy(r.id, sizeof r.id, str_or(id, ""));

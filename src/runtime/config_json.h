@@ -1,4 +1,5 @@
-/* runtime/config_json.h - a container's configuration as JSON, to be found again after a restart. Never a payload: those are not in it. */
+/* runtime/config_json.h - a container's configuration as JSON, to be found again after a restart.
+ * Never a payload: those are not in it. */
 #ifndef RUNTIME_CONFIG_JSON_H
 #define RUNTIME_CONFIG_JSON_H
 #include "base/buf.h"
@@ -15,14 +16,17 @@ struct config_record { /* what does not change but by a rename */
 struct state_record { /* what changes with its life */
     enum container_state state;
     int pid, exit_code;
-    uint64_t pid_start; /* clock ticks since boot, as the kernel tells it: against reuse of the number */
+    uint64_t
+        pid_start; /* clock ticks since boot, as the kernel tells it: against reuse of the number */
     bool oom_killed;
     int64_t started_ns, finished_ns;
     char *error;
 };
 void config_json_write(const struct config_record *r, struct buf *ret);
-MUST_CHECK int config_json_read(const char *text, size_t n, struct config_record *ret, struct err *e);
+MUST_CHECK int config_json_read(const char *text, size_t n, struct config_record *ret,
+                                struct err *e);
 void config_record_done(struct config_record *r);
 void state_json_write(const struct state_record *s, struct buf *ret);
-MUST_CHECK int state_json_read(const char *text, size_t n, struct state_record *ret, struct err *e); /* error malloc'ed */
+MUST_CHECK int state_json_read(const char *text, size_t n, struct state_record *ret,
+                               struct err *e); /* error malloc'ed */
 #endif

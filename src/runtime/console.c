@@ -50,7 +50,8 @@ static int receive(int from)
         char room[CMSG_SPACE(sizeof(int) * 4)];
     } control;
     struct iovec v = {.iov_base = byte, .iov_len = sizeof byte};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     int fd = -1;
     if (recvmsg(from, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0)
         return -1;
@@ -98,12 +99,13 @@ static void on_caller(uv_poll_t *p, int status, int events)
     uv_poll_start(&c->caller, UV_READABLE, on_message);
 }
 
-int console_listen(uv_loop_t *loop, const char *path, void (*on_terminal)(void *arg, int fd), void *arg, struct console **ret,
-                   struct err *e)
+int console_listen(uv_loop_t *loop, const char *path, void (*on_terminal)(void *arg, int fd),
+                   void *arg, struct console **ret, struct err *e)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof a.sun_path)
-        return err_set(e, -ENAMETOOLONG, "the exec root's path is too long for a terminal's socket");
+        return err_set(e, -ENAMETOOLONG,
+                       "the exec root's path is too long for a terminal's socket");
     str_copy(a.sun_path, sizeof a.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 1) != 0) {
@@ -113,7 +115,13 @@ int console_listen(uv_loop_t *loop, const char *path, void (*on_terminal)(void *
         return r;
     }
     struct console *c = NEW(struct console);
-    *c = (struct console){.loop = loop, .path = mem_str(path), .listener = fd, .fd = -1, .handles = 1, .on_terminal = on_terminal, .arg = arg};
+    *c = (struct console){.loop = loop,
+                          .path = mem_str(path),
+                          .listener = fd,
+                          .fd = -1,
+                          .handles = 1,
+                          .on_terminal = on_terminal,
+                          .arg = arg};
     int r = uv_poll_init(loop, &c->poll, fd);
     if (r != 0) {
         close(fd);

@@ -1,4 +1,5 @@
-/* runtime/create.c - a new container: its configuration on top of its image's, checked, and remembered on disk. Nothing is mounted. */
+/* runtime/create.c - a new container: its configuration on top of its image's, checked, and
+ * remembered on disk. Nothing is mounted. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,23 +91,30 @@ static void merge(struct container_config *c, const struct image_config *img)
 static int check_refused(const struct container_config *c, struct err *e)
 {
     if (c->privileged)
-        return err_set(e, RUNTIME_BAD_REQUEST, "privileged containers are not supported by this version");
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "privileged containers are not supported by this version");
     if (c->init)
-        return err_set(e, RUNTIME_BAD_REQUEST, "an init process (--init) is not supported by this version");
-    if (!str_empty(c->log_driver) && !str_eq(c->log_driver, "json-file") && !str_eq(c->log_driver, "none"))
-        return err_set(e, RUNTIME_BAD_REQUEST, "logger: no log driver named '%.64s' is registered", c->log_driver);
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "an init process (--init) is not supported by this version");
+    if (!str_empty(c->log_driver) && !str_eq(c->log_driver, "json-file") &&
+        !str_eq(c->log_driver, "none"))
+        return err_set(e, RUNTIME_BAD_REQUEST, "logger: no log driver named '%.64s' is registered",
+                       c->log_driver);
     return 0;
 }
 
 static int check_command(const struct container_config *c, struct err *e)
 {
-    size_t words = strv_len((const char *const *)c->entrypoint) + strv_len((const char *const *)c->cmd);
+    size_t words =
+        strv_len((const char *const *)c->entrypoint) + strv_len((const char *const *)c->cmd);
     if (words == 0)
         return err_set(e, RUNTIME_BAD_REQUEST, "No command specified");
     if (words > RUNTIME_ARGS_MAX)
-        return err_set(e, RUNTIME_BAD_REQUEST, "more than %d words in the command", RUNTIME_ARGS_MAX);
+        return err_set(e, RUNTIME_BAD_REQUEST, "more than %d words in the command",
+                       RUNTIME_ARGS_MAX);
     if (strv_len((const char *const *)c->env) > RUNTIME_ENV_MAX)
-        return err_set(e, RUNTIME_BAD_REQUEST, "more than %d variables in the environment", RUNTIME_ENV_MAX);
+        return err_set(e, RUNTIME_BAD_REQUEST, "more than %d variables in the environment",
+                       RUNTIME_ENV_MAX);
     return 0;
 }
 
@@ -120,7 +128,8 @@ static int check_numbers(const struct container_config *c, struct err *e)
     if (c->nano_cpus < 0 || (c->nano_cpus > 0 && c->nano_cpus < 10000000))
         return err_set(e, RUNTIME_BAD_REQUEST, "NanoCPUs must be 0.01 CPU or more");
     if (c->oom_score_adj < -1000 || c->oom_score_adj > 1000)
-        return err_set(e, RUNTIME_BAD_REQUEST, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "Invalid value %lld, range for oom score adj is [-1000, 1000]",
                        (long long)c->oom_score_adj);
     for (size_t i = 0; c->ulimits && c->ulimits[i]; i++)
         if (spec_parse_ulimit(c->ulimits[i], name, &soft, &hard) != 0)
@@ -132,13 +141,15 @@ static int check_numbers(const struct container_config *c, struct err *e)
 
 static int check_mount(struct mount_spec *m, struct err *e)
 {
-    static const char *const known[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+    static const char *const known[] = {"private", "rprivate", "shared",
+                                        "rshared", "slave",    "rslave"};
     struct stat st;
     char *clean = path_clean(m->target);
     bool ok = str_empty(m->propagation);
     if (!clean || str_eq(clean, "/")) {
         free(clean);
-        return err_set(e, RUNTIME_BAD_REQUEST, "invalid mount target, must be an absolute path in the container");
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "invalid mount target, must be an absolute path in the container");
     }
     free(m->target);
     m->target = clean;
@@ -149,10 +160,14 @@ static int check_mount(struct mount_spec *m, struct err *e)
     if (m->type == MOUNT_TMPFS)
         return 0;
     if (!m->source || m->source[0] != '/')
-        return err_set(e, RUNTIME_BAD_REQUEST, "invalid mount path: '%.256s' mount path must be absolute", str_or(m->source, ""));
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "invalid mount path: '%.256s' mount path must be absolute",
+                       str_or(m->source, ""));
     if (stat(m->source, &st) != 0)
-        return err_set(e, RUNTIME_BAD_REQUEST, "invalid mount config for type \"bind\": bind source path does not exist: %.256s",
-                       m->source);
+        return err_set(
+            e, RUNTIME_BAD_REQUEST,
+            "invalid mount config for type \"bind\": bind source path does not exist: %.256s",
+            m->source);
     return 0;
 }
 
@@ -162,8 +177,10 @@ static int check_names(const struct container_config *c, struct err *e)
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         for (size_t j = 0; lists[i] && lists[i][j]; j++)
             if (!str_printable(lists[i][j]) || strlen(lists[i][j]) > 1024)
-                return err_set(e, RUNTIME_BAD_REQUEST, "invalid character in a host, DNS or sysctl setting");
-    if (!str_printable(str_or(c->hostname, "")) || strlen(str_or(c->hostname, "")) > 63 || strpbrk(str_or(c->hostname, ""), " /"))
+                return err_set(e, RUNTIME_BAD_REQUEST,
+                               "invalid character in a host, DNS or sysctl setting");
+    if (!str_printable(str_or(c->hostname, "")) || strlen(str_or(c->hostname, "")) > 63 ||
+        strpbrk(str_or(c->hostname, ""), " /"))
         return err_set(e, RUNTIME_BAD_REQUEST, "invalid hostname format: %.128s", c->hostname);
     return 0;
 }
@@ -171,7 +188,8 @@ static int check_names(const struct container_config *c, struct err *e)
 static int check_rest(struct runtime *rt, struct container_config *c, struct err *e)
 {
     caps_set caps;
-    int r = caps_choose((const char *const *)c->cap_add, (const char *const *)c->cap_drop, rt->caps, &caps, e);
+    int r = caps_choose((const char *const *)c->cap_add, (const char *const *)c->cap_drop, rt->caps,
+                        &caps, e);
     if (r == 0)
         r = secrets_check(c->secrets, c->nsecrets, e);
     if (r != 0)
@@ -181,7 +199,10 @@ static int check_rest(struct runtime *rt, struct container_config *c, struct err
     if (r == 0 && !str_empty(c->workdir)) {
         char *clean = path_clean(c->workdir);
         if (!clean)
-            return err_set(e, RUNTIME_BAD_REQUEST, "the working directory '%.256s' is invalid, it needs to be an absolute path", c->workdir);
+            return err_set(
+                e, RUNTIME_BAD_REQUEST,
+                "the working directory '%.256s' is invalid, it needs to be an absolute path",
+                c->workdir);
         free(c->workdir);
         c->workdir = clean;
     }
@@ -236,7 +257,8 @@ static void on_written(struct op *op)
 static void create_run(struct op *op)
 {
     struct ct *c = op->c;
-    struct config_record r = {.created_ns = c->pub.created_ns, .layers = c->layers, .config = c->config};
+    struct config_record r = {
+        .created_ns = c->pub.created_ns, .layers = c->layers, .config = c->config};
     str_copy(r.id, sizeof r.id, c->pub.id);
     str_copy(r.image_id, sizeof r.image_id, c->pub.image_id);
     op->text.max = CONFIG_JSON_MAX;
@@ -244,7 +266,8 @@ static void create_run(struct op *op)
     if (op->text.failed) {
         image_release(op->rt->images, c->pub.image_id);
         c->gone = true;
-        op_end(op, err_set(&op->err, RUNTIME_BAD_REQUEST, "the container's configuration is too large"));
+        op_end(op, err_set(&op->err, RUNTIME_BAD_REQUEST,
+                           "the container's configuration is too large"));
         return;
     }
     strv_push(&op->paths, mem_str(c->data_dir));
@@ -272,7 +295,8 @@ static void on_refusal_due(uv_timer_t *t)
     uv_close((uv_handle_t *)t, on_refusal_closed);
 }
 
-static void refuse_later(struct runtime *rt, int r, const struct err *e, runtime_on_done d, void *arg)
+static void refuse_later(struct runtime *rt, int r, const struct err *e, runtime_on_done d,
+                         void *arg)
 {
     struct refusal *f = NEW(struct refusal);
     *f = (struct refusal){.err = *e, .r = r, .done = d, .arg = arg};
@@ -286,7 +310,9 @@ static int resolve(struct runtime *rt, struct config_record *rec, struct err *e)
     struct container_config *c = rec->config;
     const struct image *img;
     if (rt->count >= CONTAINERS_MAX)
-        return err_set(e, RUNTIME_CONFLICT, "this node has %d containers, which is the most it can have", CONTAINERS_MAX);
+        return err_set(e, RUNTIME_CONFLICT,
+                       "this node has %d containers, which is the most it can have",
+                       CONTAINERS_MAX);
     if (str_empty(c->image) || image_find(rt->images, c->image, &img) != 0) {
         (void)image_not_found(str_or(c->image, ""), e);
         return RUNTIME_NOT_FOUND;
@@ -310,7 +336,8 @@ static int resolve(struct runtime *rt, struct config_record *rec, struct err *e)
     return check(rt, c, e);
 }
 
-void runtime_create(struct runtime *rt, struct container_config *config, runtime_on_done d, void *arg)
+void runtime_create(struct runtime *rt, struct container_config *config, runtime_on_done d,
+                    void *arg)
 {
     struct config_record rec = {.config = config, .created_ns = clock_wall_ns()};
     struct err e = {0};

@@ -1,10 +1,11 @@
-/* runtime/exec_run.c - one exec'd process: the OCI runtime stays beside it, its status is the process's.
+/* runtime/exec_run.c - one exec'd process: the OCI runtime stays beside it, its status is the
+ * process's.
  *
- * It has begun when the runtime has written the pid file; until then the runtime's own log says why not. Output: two pipes, or the terminal's end
- * that the runtime sends through a socket. A client that does not read makes the process wait, and nobody else. */
+ * It has begun when the runtime has written the pid file; until then the runtime's own log says why
+ * not. Output: two pipes, or the terminal's end that the runtime sends through a socket. A client
+ * that does not read makes the process wait, and nobody else. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,51 +51,6 @@ struct exec_run {
     int result;
 };
 
-/* ---- words ---- */
-
-void exec_error(const struct runtime *rt, const char *word, const char *message, struct err *e, int *ret_code)
-{
-    static const char start[] = "OCI runtime exec failed: exec failed: ";
-    AUTO_FREE char *text = mem_str(message);
-    text[strcspn(text, "\n")] = '\0';
-    *ret_code = CODE_NOT_STARTED;
-    if (rt->is_crun && strstr(text, "executable file") && strstr(text, "not found")) {
-        if (strchr(word, '/'))
-            (void)err_set(e, -ENOENT, "%sunable to start container process: exec: \"%.256s\": stat %.256s: no such file or directory: unknown",
-                          start, word, word);
-        else
-            (void)err_set(e, -ENOENT, "%sunable to start container process: exec: \"%.256s\": executable file not found in $PATH: unknown",
-                          start, word);
-    } else if (rt->is_crun && strstr(text, "executable") && strstr(text, "ermission denied")) {
-        (void)err_set(e, -EACCES, "%sunable to start container process: exec: \"%.256s\": permission denied: unknown", start, word);
-    } else if (str_starts(text, "exec failed: ")) {
-        (void)err_set(e, -EIO, "OCI runtime exec failed: %.700s: unknown", text);
-    } else {
-        (void)err_set(e, -EIO, "%s%.700s: unknown", start, text[0] ? text : "the runtime did not say why");
-    }
-}
-
-/* The last message of the runtime's log of JSON lines. */
-static char *read_log(const struct exec_run *r)
-{
-    AUTO_FREE char *path = mem_printf("%s/log", r->dir);
-    AUTO_BUF struct buf b = BUF_INIT(CHILD_TEXT_MAX);
-    char *text = NULL;
-    if (buf_read_file(&b, path, NULL) != 0)
-        return mem_str("");
-    for (char *line = b.p; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        json_t *o = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-        const char *level = json_string_value(json_object_get(o, "level"));
-        const char *msg = json_string_value(json_object_get(o, "msg"));
-        if (msg && str_eq(level, "error")) {
-            free(text);
-            text = mem_str(msg);
-        }
-        json_decref(o);
-    }
-    return text ? text : mem_str("");
-}
-
 /* ---- the end ---- */
 
 static void exec_run_free(struct exec_run *r)
@@ -129,13 +85,15 @@ static void tell_started(struct exec_run *r, int result)
         op_end(op, 0);
 }
 
-/* The runtime writes the number when the program is about to be executed and nothing can go wrong any more. */
+/* The runtime writes the number when the program is about to be executed and nothing can go wrong
+ * any more. */
 static void check_started(struct exec_run *r)
 {
     char line[24];
     uint64_t pid;
     AUTO_FREE char *path = mem_printf("%s/pid", r->dir);
-    if (r->told || file_read_line(path, line, sizeof line, NULL) != 0 || str_to_u64(line, 1 << 30, &pid) != 0 || pid == 0)
+    if (r->told || file_read_line(path, line, sizeof line, NULL) != 0 ||
+        str_to_u64(line, 1 << 30, &pid) != 0 || pid == 0)
         return;
     r->x->pub.pid = (int)pid;
     tell_started(r, 0);
@@ -155,7 +113,8 @@ static void finish(struct exec_run *r)
         x->pub.exit_code = r->status;
         x->pub.running = false;
         x->pub.pid = 0;
-        const struct runtime_event ev = {.action = "exec_die", .c = &r->c->pub, .exit_code = r->status, .exec_id = x->pub.id};
+        const struct runtime_event ev = {
+            .action = "exec_die", .c = &r->c->pub, .exit_code = r->status, .exec_id = x->pub.id};
         rt_emit(r->c, &ev);
         if (r->s)
             stream_end(r->s);
@@ -209,7 +168,8 @@ static void on_drain_over(uv_timer_t *t)
         end_all(r);
 }
 
-/* The process has ended and its output too; what it left in the background may hold the pipes for ever. */
+/* The process has ended and its output too; what it left in the background may hold the pipes for
+ * ever. */
 static void maybe_over(struct exec_run *r)
 {
     if (!r->child_ended || r->ending)
@@ -257,7 +217,8 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
     }
 }
 
-static int open_end(struct exec_run *r, struct pipe_end *p, int fd, enum stream_fd as, struct err *e)
+static int open_end(struct exec_run *r, struct pipe_end *p, int fd, enum stream_fd as,
+                    struct err *e)
 {
     p->run = r;
     p->fd = as;
@@ -335,7 +296,8 @@ void exec_run_resize(struct exec_run *r, unsigned rows, unsigned cols)
 {
     struct winsize w = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
     uv_os_fd_t fd;
-    if (r->x->config->tty && r->out.open && rows > 0 && uv_fileno((uv_handle_t *)&r->out.pipe, &fd) == 0)
+    if (r->x->config->tty && r->out.open && rows > 0 &&
+        uv_fileno((uv_handle_t *)&r->out.pipe, &fd) == 0)
         ioctl(fd, TIOCSWINSZ, &w); /* a terminal that has just gone needs no size */
 }
 
@@ -388,7 +350,7 @@ static void on_child(void *data, const struct child_result *res)
         return;
     check_started(r);
     if (!r->told) {
-        AUTO_FREE char *why = read_log(r);
+        AUTO_FREE char *why = exec_read_log(r->dir);
         int code;
         exec_error(r->c->rt, r->x->config->cmd[0], why, &r->error, &code);
         r->result = -EIO;
@@ -432,7 +394,9 @@ static int write_process(struct exec_run *r, struct err *e)
     if (root < 0)
         return root;
     if (!str_empty(x->workdir) && x->workdir[0] != '/')
-        return err_set(e, -EINVAL, "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown");
+        return err_set(
+            e, -EINVAL,
+            "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown");
     int u = bundle_find_user(c, root, str_empty(x->user) ? c->config->user : x->user, &user, e);
     if (u != 0)
         return u;
@@ -470,7 +434,8 @@ static char **exec_argv(const struct exec_run *r, const char *socket)
 }
 
 /* One pipe between us and the child; *ret_theirs is its end. */
-static int make_pipe(struct exec_run *r, struct pipe_end *p, enum stream_fd as, bool input, int *ret_theirs, struct err *e)
+static int make_pipe(struct exec_run *r, struct pipe_end *p, enum stream_fd as, bool input,
+                     int *ret_theirs, struct err *e)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0)
@@ -561,7 +526,8 @@ static void on_withdrawn(void *arg, int result, const struct err *e, struct cont
     end_all(r);
 }
 
-void exec_run_start(struct ex *x, const struct stream_sink *sink, void (*on_started)(void *arg, int r, const struct err *e, struct stream *s),
+void exec_run_start(struct ex *x, const struct stream_sink *sink,
+                    void (*on_started)(void *arg, int r, const struct err *e, struct stream *s),
                     void *arg)
 {
     struct ct *c = ct_of(x->pub.container);

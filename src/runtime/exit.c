@@ -167,6 +167,22 @@ static bool read_exit_code(struct ct *c, int *ret)
     return true;
 }
 
+/* The kernel counts in the container's own cgroup, which is there until the runtime deletes it. */
+static bool was_oom_killed(const struct ct *c)
+{
+    for (int i = 0; i < 2; i++) { /* cgroup v1, v2 */
+        AUTO_BUF struct buf b = BUF_INIT(4096);
+        AUTO_FREE char *path = i == 0 ? mem_printf("/sys/fs/cgroup/memory%s/%s/memory.oom_control",
+                                                   c->rt->cgroup_parent, c->pub.id)
+                                      : mem_printf("/sys/fs/cgroup%s/%s/memory.events",
+                                                   c->rt->cgroup_parent, c->pub.id);
+        const char *count = buf_read_file(&b, path, NULL) == 0 ? strstr(b.p, "oom_kill ") : NULL;
+        if (count)
+            return strtoull(count + strlen("oom_kill "), NULL, 10) > 0;
+    }
+    return false;
+}
+
 static void on_reaped(struct op *op)
 {
     struct ct *c = op->c;
@@ -200,7 +216,6 @@ static void on_try_again(uv_timer_t *t)
 static void reap_run(struct op *op)
 {
     struct ct *c = op->c;
-    AUTO_FREE char *oom = mem_printf("%s/oom", c->exec_dir);
     int code = EXIT_UNKNOWN;
     if (!read_exit_code(c, &code) && c->exit_tries++ < EXIT_FILE_TRIES) {
         if (!c->exit_timer) {
@@ -213,7 +228,7 @@ static void reap_run(struct op *op)
     }
     c->pub.exit_code = code;
     c->pub.finished_ns = clock_wall_ns();
-    c->pub.oom_killed = file_exists(oom);
+    c->pub.oom_killed = was_oom_killed(c);
     exit_unwatch(c);
     clean_up(op, on_reaped);
 }

@@ -1,7 +1,8 @@
 /* runtime/hub.c - attach: one connection to conmon for all clients of a container.
  *
- * conmon stops the container when an attached reader does not read, so this always reads. A client that is slow for a moment slows
- * the container down; one that takes nothing for HUB_STALL_MS while its buffer is full is dropped. */
+ * conmon stops the container when an attached reader does not read, so this always reads. A client
+ * that is slow for a moment slows the container down; one that takes nothing for HUB_STALL_MS while
+ * its buffer is full is dropped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -113,7 +114,8 @@ static bool read_some(struct hub *h)
         if (n == 0)
             return false;
         if (n > 1)
-            give_all(h, packet[0] == CONMON_STDERR ? STREAM_STDERR : STREAM_STDOUT, packet + 1, (size_t)n - 1);
+            give_all(h, packet[0] == CONMON_STDERR ? STREAM_STDERR : STREAM_STDOUT, packet + 1,
+                     (size_t)n - 1);
         if (c->hub != h)
             return true; /* closed by a client's callback: nothing of h may be used */
     }
@@ -191,7 +193,8 @@ static int hub_connect(struct ct *c)
         return r;
     }
     c->hub = h;
-    buf_append(&h->input, c->early.p ? c->early.p : "", c->early.len); /* what clients sent before the start */
+    buf_append(&h->input, c->early.p ? c->early.p : "",
+               c->early.len); /* what clients sent before the start */
     h->input_ends = c->early_end;
     buf_free(&c->early);
     c->early_end = false;
@@ -225,7 +228,8 @@ static void hub_input(void *owner, struct stream *s, const void *p, size_t n)
     to->max = HUB_INPUT_MAX;
     buf_append(to, p, n);
     if (to->failed) {
-        log_warn("container %.12s: an attached client that sends more than is read was dropped", c->pub.id);
+        log_warn("container %.12s: an attached client that sends more than is read was dropped",
+                 c->pub.id);
         buf_clear(to);
         stream_drop(s);
         return;
@@ -273,8 +277,8 @@ static void hub_drained(void *owner, struct stream *s)
     if (!h || !h->paused)
         return;
     TAILQ_FOREACH(other, &c->streams, link)
-        if (other->queued >= RUNTIME_SINK_MAX)
-            return;
+    if (other->queued >= RUNTIME_SINK_MAX)
+        return;
     uv_timer_stop(&h->stall);
     h->paused = false;
     update(h);
@@ -303,13 +307,15 @@ static const struct stream_owner hub_owner = {
     .gone = hub_gone,
 };
 
-int runtime_attach(struct runtime *rt, struct container *pub, const struct stream_sink *sink, struct stream **ret, struct err *e)
+int runtime_attach(struct runtime *rt, struct container *pub, const struct stream_sink *sink,
+                   struct stream **ret, struct err *e)
 {
     struct ct *c = ct_of(pub);
     int r = 0;
     (void)rt;
     if (c->pub.state == CONTAINER_PAUSED)
-        return err_set(e, RUNTIME_CONFLICT, "Container %s is paused. Unpause the container first", c->config->name);
+        return err_set(e, RUNTIME_CONFLICT, "Container %s is paused. Unpause the container first",
+                       c->config->name);
     if (c->pub.state == CONTAINER_REMOVING || c->pub.state == CONTAINER_DEAD)
         return err_set(e, RUNTIME_CONFLICT, "container is marked for removal");
     if (!c->hub && c->pub.state == CONTAINER_RUNNING)
@@ -323,7 +329,8 @@ int runtime_attach(struct runtime *rt, struct container *pub, const struct strea
     return 0;
 }
 
-int runtime_resize(struct runtime *rt, struct container *pub, unsigned rows, unsigned cols, struct err *e)
+int runtime_resize(struct runtime *rt, struct container *pub, unsigned rows, unsigned cols,
+                   struct err *e)
 {
     struct ct *c = ct_of(pub);
     char line[48];
@@ -331,7 +338,8 @@ int runtime_resize(struct runtime *rt, struct container *pub, unsigned rows, uns
     if (!ct_running(c))
         return err_set(e, RUNTIME_CONFLICT, "Container %s is not running", c->pub.id);
     if (rows > 65535 || cols > 65535)
-        return err_set(e, RUNTIME_BAD_REQUEST, "a terminal of %u lines and %u columns cannot be", rows, cols);
+        return err_set(e, RUNTIME_BAD_REQUEST, "a terminal of %u lines and %u columns cannot be",
+                       rows, cols);
     if (!c->config->tty)
         return 0;
     AUTO_FREE char *path = mem_printf("%s/ctl", c->exec_dir);

@@ -85,10 +85,12 @@ int64_t k8slog_tail(int fd, int64_t size, int64_t lines, bool want_stdout, bool 
             int r = counts(fd, start, want_stdout, want_stderr);
             if (r < 0)
                 return r;
-            bool last_piece = r == PIECE && line_start == size; /* the end of the output, without a newline */
+            bool last_piece =
+                r == PIECE && line_start == size; /* the end of the output, without a newline */
             if ((r == WHOLE || last_piece) && ++found > lines)
                 return line_start;
-            /* Pieces in front of a whole line belong to it: only the whole one before ends the search. */
+            /* Pieces in front of a whole line belong to it: only the whole one before ends the
+             * search. */
             line_start = start;
         }
         end = from;

@@ -1,6 +1,7 @@
 /* runtime/launch.c - conmon makes the container: one start byte in, one line of JSON back.
  *
- * conmon forks away at once; what it has to say comes through the pipe, and its own complaints go to a file, since it outlives us. */
+ * conmon forks away at once; what it has to say comes through the pipe, and its own complaints go
+ * to a file, since it outlives us. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,7 +14,13 @@
 #include "loop/file.h"
 #include "runtime/internal.h"
 
-enum { SYNC_MAX = 65536, LAUNCH_TIMEOUT_MS = 120000, EXIT_NOT_FOUND = 127, EXIT_NOT_EXECUTABLE = 126, EXIT_OTHER = 128 };
+enum {
+    SYNC_MAX = 65536,
+    LAUNCH_TIMEOUT_MS = 120000,
+    EXIT_NOT_FOUND = 127,
+    EXIT_NOT_EXECUTABLE = 126,
+    EXIT_OTHER = 128
+};
 
 struct launching {
     struct op *op;
@@ -33,32 +40,60 @@ static const char *exec_word(const struct ct *c)
     return c->argv[0];
 }
 
-/* crun's and runc's words become the engine's. ret_exit: what the container's exit code shall be. */
-void launch_error(const struct runtime *rt, const char *phase, const struct ct *c, const char *message, struct err *e, int *ret_exit)
+/* runc gives a line of its log: time="…" level=error msg="words \"quoted\"". The words alone,
+ * malloc'ed. */
+static char *plain_words(const char *message)
 {
-    AUTO_FREE char *text = mem_str(message);
-    text[strcspn(text, "\n")] = '\0';
+    const char *p = strstr(message, " msg=\"");
+    char *out = mem_new(strlen(message) + 1);
+    size_t n = 0;
+    if (!p)
+        return memcpy(out, message, strcspn(message, "\n"));
+    for (p += strlen(" msg=\""); *p && *p != '"' && *p != '\n'; p++) {
+        if (*p == '\\' && p[1])
+            p++;
+        out[n++] = *p;
+    }
+    return out;
+}
+
+/* crun's and runc's words become the engine's. ret_exit: what the container's exit code shall be.
+ */
+void launch_error(const struct runtime *rt, const char *phase, const struct ct *c,
+                  const char *message, struct err *e, int *ret_exit)
+{
+    AUTO_FREE char *text = plain_words(message);
     const char *word = exec_word(c);
     *ret_exit = EXIT_OTHER;
     if (strstr(text, "executable file") && strstr(text, "not found")) {
         *ret_exit = EXIT_NOT_FOUND;
         if (rt->is_crun && strchr(word, '/'))
-            (void)err_set(e, RUNTIME_BAD_REQUEST, "%s%s create failed: unable to start container process: exec: \"%.256s\": stat %.256s: no such "
-                          "file or directory: unknown", phase, rt->name, word, word);
+            (void)err_set(e, RUNTIME_BAD_REQUEST,
+                          "%s%s create failed: unable to start container process: exec: "
+                          "\"%.256s\": stat %.256s: no such "
+                          "file or directory: unknown",
+                          phase, rt->name, word, word);
         else if (rt->is_crun)
-            (void)err_set(e, RUNTIME_BAD_REQUEST, "%s%s create failed: unable to start container process: exec: \"%.256s\": executable file "
-                          "not found in $PATH: unknown", phase, rt->name, word);
-    } else if (strstr(text, "ermission denied") && (strstr(text, "executable") || strstr(text, "exec"))) {
+            (void)err_set(e, RUNTIME_BAD_REQUEST,
+                          "%s%s create failed: unable to start container process: exec: "
+                          "\"%.256s\": executable file "
+                          "not found in $PATH: unknown",
+                          phase, rt->name, word);
+    } else if (strstr(text, "ermission denied") &&
+               (strstr(text, "executable") || strstr(text, "exec"))) {
         *ret_exit = EXIT_NOT_EXECUTABLE;
         if (rt->is_crun)
-            (void)err_set(e, RUNTIME_BAD_REQUEST, "%s%s create failed: unable to start container process: exec: \"%.256s\": permission denied: "
-                          "unknown", phase, rt->name, word);
+            (void)err_set(e, RUNTIME_BAD_REQUEST,
+                          "%s%s create failed: unable to start container process: exec: "
+                          "\"%.256s\": permission denied: "
+                          "unknown",
+                          phase, rt->name, word);
     } else if (strstr(text, "no such file or directory") && strstr(text, "exec: ")) {
         *ret_exit = EXIT_NOT_FOUND;
     }
     if (!e->text[0]) /* runc says it in the engine's own words already */
-        (void)err_set(e, -EIO, "%s%s%s%.700s: unknown", phase, rt->is_crun ? "crun" : "", rt->is_crun ? " create failed: " : "",
-                      text);
+        (void)err_set(e, -EIO, "%s%s%s%.700s: unknown", phase, rt->is_crun ? "crun" : "",
+                      rt->is_crun ? " create failed: " : "", text);
 }
 
 /* ---- the end of it ---- */
@@ -94,7 +129,8 @@ static int failed_without_words(struct launching *l)
     AUTO_FREE char *path = mem_printf("%s/conmon.err", op->c->exec_dir);
     if (file_read_line(path, line, sizeof line, NULL) != 0)
         line[0] = '\0';
-    return err_set(&op->err, -EIO, "conmon could not create the container%s%s", line[0] ? ": " : "", line);
+    return err_set(&op->err, -EIO, "conmon could not create the container%s%s", line[0] ? ": " : "",
+                   line);
 }
 
 static int read_answer(struct launching *l)
@@ -111,7 +147,9 @@ static int read_answer(struct launching *l)
     } else {
         int code;
         launch_error(op->rt, "failed to create shim task: OCI runtime create failed: ", op->c,
-                     json_is_string(message) ? json_string_value(message) : "the runtime did not say why", &op->err, &code);
+                     json_is_string(message) ? json_string_value(message)
+                                             : "the runtime did not say why",
+                     &op->err, &code);
         op->c->pub.exit_code = code;
         r = code == EXIT_OTHER ? -EIO : RUNTIME_BAD_REQUEST;
     }
@@ -131,7 +169,8 @@ static void settle(struct launching *l)
 static void on_late(uv_timer_t *t)
 {
     struct launching *l = t->data;
-    l->result = err_set(&l->op->err, -ETIMEDOUT, "conmon did not answer in %d seconds", LAUNCH_TIMEOUT_MS / 1000);
+    l->result = err_set(&l->op->err, -ETIMEDOUT, "conmon did not answer in %d seconds",
+                        LAUNCH_TIMEOUT_MS / 1000);
     l->sync_ended = true;
     settle(l);
 }
@@ -196,7 +235,9 @@ static char **conmon_argv(const struct ct *c)
     push2(&v, "--exit-dir", mem_str(rt->exits_dir));
     strv_push(&v, mem_str("--full-attach"));
     strv_push(&v, mem_str("--no-sync-log"));
-    push2(&v, "-l", str_eq(cfg->log_driver, "none") ? mem_str("none") : mem_printf("k8s-file:%s", c->log_path));
+    push2(&v, "-l",
+          str_eq(cfg->log_driver, "none") ? mem_str("none")
+                                          : mem_printf("k8s-file:%s", c->log_path));
     if (cfg->log_max_size > 0)
         push2(&v, "--log-size-max", mem_printf("%llu", (unsigned long long)cfg->log_max_size));
     if (cfg->tty)
@@ -235,6 +276,7 @@ static int start_conmon(struct launching *l, int sync_theirs, int start_theirs, 
     struct child_spec spec = {
         .argv = (const char *const *)argv,
         .env = env,
+        .cwd = c->exec_dir, /* conmon leaves small files where it is */
         .err = {.to = words >= 0 ? CHILD_FD : CHILD_NULL, .fd = words},
         .fds = fds,
         .nfds = 2,

@@ -1,4 +1,5 @@
-/* runtime/logs.c - reading a container's log, from the end or the start, once or for as long as it runs. */
+/* runtime/logs.c - reading a container's log, from the end or the start, once or for as long as it
+ * runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,10 +14,10 @@
 
 enum {
     READ_SIZE = 65536,
-    TURN_READS = 16,          /* blocks in one turn of the loop */
-    LINE_MAX_LEN = 1 << 20,   /* of one line in the file */
-    JOIN_MAX = 65536,         /* pieces are joined up to this; then they are given as they are */
-    FOLLOW_POLL_MS = 1000,    /* should inotify miss something */
+    TURN_READS = 16,        /* blocks in one turn of the loop */
+    LINE_MAX_LEN = 1 << 20, /* of one line in the file */
+    JOIN_MAX = 65536,       /* pieces are joined up to this; then they are given as they are */
+    FOLLOW_POLL_MS = 1000,  /* should inotify miss something */
 };
 
 struct half { /* a line whose end has not come yet */
@@ -84,7 +85,8 @@ static bool wanted(const struct log_reader *l, const struct k8slog_line *line)
 {
     if (line->fd == STREAM_STDOUT ? !l->q.want_stdout : !l->q.want_stderr)
         return false;
-    return (!l->q.since_ns || line->time_ns >= l->q.since_ns) && (!l->q.until_ns || line->time_ns <= l->q.until_ns);
+    return (!l->q.since_ns || line->time_ns >= l->q.since_ns) &&
+           (!l->q.until_ns || line->time_ns <= l->q.until_ns);
 }
 
 static void give(struct log_reader *l, enum stream_fd fd, struct half *h)
@@ -156,13 +158,15 @@ static int open_log(const struct log_reader *l)
     return fd >= 0 ? fd : -errno;
 }
 
-/* conmon puts a new file in the place of one that has grown to its limit. true: there is another to read. */
+/* conmon puts a new file in the place of one that has grown to its limit. true: there is another to
+ * read. */
 static bool reopen(struct log_reader *l)
 {
     struct stat now, was;
     bool other = l->fd < 0;
     if (!other)
-        other = stat(l->c->log_path, &now) == 0 && fstat(l->fd, &was) == 0 && (now.st_ino != was.st_ino || now.st_size < l->at);
+        other = stat(l->c->log_path, &now) == 0 && fstat(l->fd, &was) == 0 &&
+                (now.st_ino != was.st_ino || now.st_size < l->at);
     if (!other)
         return false;
     int fd = open_log(l);
@@ -199,7 +203,8 @@ static bool at_end(struct log_reader *l)
         return false;
     }
     if (l->q.follow && !l->over && !l->container_ended) {
-        l->container_ended = !ct_running(l->c); /* once more round: conmon wrote its last lines before the exit was known */
+        l->container_ended = !ct_running(
+            l->c); /* once more round: conmon wrote its last lines before the exit was known */
         if (l->container_ended)
             deferred_ask(l->turn);
         return false;
@@ -251,7 +256,8 @@ static void on_poll(uv_timer_t *t)
 static void on_event(void *arg, const struct runtime_event *ev)
 {
     struct log_reader *l = arg;
-    if (ev->c == &l->c->pub && l->turn && (str_eq(ev->action, "die") || str_eq(ev->action, "destroy")))
+    if (ev->c == &l->c->pub && l->turn &&
+        (str_eq(ev->action, "die") || str_eq(ev->action, "destroy")))
         deferred_ask(l->turn);
 }
 
@@ -262,13 +268,14 @@ static void start_following(struct log_reader *l)
     l->events = runtime_watch(l->c->rt, on_event, l);
 }
 
-int runtime_logs(struct runtime *rt, struct container *pub, const struct log_query *q, const struct log_sink *sink,
-                 struct log_reader **ret, struct err *e)
+int runtime_logs(struct runtime *rt, struct container *pub, const struct log_query *q,
+                 const struct log_sink *sink, struct log_reader **ret, struct err *e)
 {
     struct ct *c = ct_of(pub);
     struct stat st;
     if (str_eq(c->config->log_driver, "none"))
-        return err_set(e, RUNTIME_BAD_REQUEST, "configured logging driver does not support reading");
+        return err_set(e, RUNTIME_BAD_REQUEST,
+                       "configured logging driver does not support reading");
     struct log_reader *l = NEW(struct log_reader);
     *l = (struct log_reader){.q = *q, .sink = *sink, .handles = 2};
     l->c = ct_hold(c);
@@ -282,7 +289,8 @@ int runtime_logs(struct runtime *rt, struct container *pub, const struct log_que
     if (l->fd >= 0 && q->tail >= 0 && fstat(l->fd, &st) == 0)
         l->at = k8slog_tail(l->fd, st.st_size, q->tail, q->want_stdout, q->want_stderr);
     if (l->at < 0 || (l->fd < 0 && l->fd != -ENOENT)) {
-        int r = err_sys(e, l->at < 0 ? (int)-l->at : -l->fd, "cannot read the log of %s", c->pub.id);
+        int r =
+            err_sys(e, l->at < 0 ? (int)-l->at : -l->fd, "cannot read the log of %s", c->pub.id);
         reader_free(l);
         return r;
     }

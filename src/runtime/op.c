@@ -1,4 +1,5 @@
-/* runtime/op.c - operations in order, at most RUNTIME_PARALLEL at once, one at a time for a container. */
+/* runtime/op.c - operations in order, at most RUNTIME_PARALLEL at once, one at a time for a
+ * container. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -79,7 +80,9 @@ void op_tell(struct op *op, int r)
 void op_end(struct op *op, int r)
 {
     struct ct *c = op->c;
-    op->told = op->told || (op->active && op->rt->closing); /* what is under way when the daemon stops ends silently */
+    op->told =
+        op->told ||
+        (op->active && op->rt->closing); /* what is under way when the daemon stops ends silently */
     if (op->active)
         give_back(op);
     else

@@ -1,4 +1,5 @@
-/* runtime/remove.c - a container goes: killed if it must be, unmounted, its files deleted, its image released. */
+/* runtime/remove.c - a container goes: killed if it must be, unmounted, its files deleted, its
+ * image released. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static void kill_first(struct op *op)
     struct ct *c = op->c;
     int r = exit_signal(c, SIGKILL);
     if (r != 0 && r != -ESRCH) {
-        op_end(op, err_sys(&op->err, -r, "Could not kill running container %s, cannot remove", c->pub.id));
+        op_end(op, err_sys(&op->err, -r, "Could not kill running container %s, cannot remove",
+                           c->pub.id));
         return;
     }
     op->on_exit = on_killed;
@@ -78,9 +80,12 @@ void remove_run(struct op *op)
     const char *const resume[] = {"resume", c->pub.id, NULL};
     if (ct_running(c) && !op->force) {
         const char *what = c->pub.state == CONTAINER_PAUSED ? "paused" : "running";
-        op_end(op, err_set(&op->err, RUNTIME_CONFLICT, "You cannot remove a %s container %s. %s", what, c->pub.id,
-                           c->pub.state == CONTAINER_PAUSED ? "Unpause and then stop the container before attempting removal or force remove"
-                                                            : "Stop the container before attempting removal or force remove"));
+        op_end(op, err_set(&op->err, RUNTIME_CONFLICT, "You cannot remove a %s container %s. %s",
+                           what, c->pub.id,
+                           c->pub.state == CONTAINER_PAUSED
+                               ? "Unpause and then stop the container before attempting removal or "
+                                 "force remove"
+                               : "Stop the container before attempting removal or force remove"));
         return;
     }
     if (c->pub.state == CONTAINER_PAUSED && op_run_oci(op, resume, on_resumed) == 0)
@@ -98,12 +103,14 @@ void remove_run(struct op *op)
 static void remove_once(struct op *op)
 {
     if (op->c->pub.state == CONTAINER_REMOVING)
-        op_end(op, err_set(&op->err, RUNTIME_CONFLICT, "removal of container %s is already in progress", op->c->pub.id));
+        op_end(op, err_set(&op->err, RUNTIME_CONFLICT,
+                           "removal of container %s is already in progress", op->c->pub.id));
     else
         remove_run(op);
 }
 
-void runtime_remove(struct runtime *rt, struct container *c, bool force, runtime_on_done d, void *arg)
+void runtime_remove(struct runtime *rt, struct container *c, bool force, runtime_on_done d,
+                    void *arg)
 {
     struct op *op = op_new(ct_of(c), remove_once, d, arg);
     (void)rt;

@@ -15,7 +15,8 @@
 
 enum { MOUNT_DATA_MAX = 4095 }; /* one page, with its NUL */
 
-/* links_dir/0 is the topmost layer, so that a hundred layers fit into the kernel's one page of options. */
+/* links_dir/0 is the topmost layer, so that a hundred layers fit into the kernel's one page of
+ * options. */
 static int make_links(const struct rootfs_spec *s, struct buf *lower, struct err *e)
 {
     size_t n = strv_len(s->layers), at = 0;
@@ -36,7 +37,8 @@ static int make_links(const struct rootfs_spec *s, struct buf *lower, struct err
     return 0;
 }
 
-static int mount_from(const char *dir, const char *target, unsigned long flags, const char *data, struct err *e)
+static int mount_from(const char *dir, const char *target, unsigned long flags, const char *data,
+                      struct err *e)
 {
     /* The names are relative, so the mount is made from the directory of the links. */
     AUTO_CLOSE int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -61,8 +63,10 @@ int rootfs_mount(const struct rootfs_spec *s, struct err *e)
         buf_printf(&data, ",upperdir=%s,workdir=%s", s->upper, s->work);
     buf_str(&data, ",redirect_dir=off,metacopy=off");
     if (data.failed || data.len > MOUNT_DATA_MAX || strpbrk(s->upper ? s->upper : "", ",\\:"))
-        return err_set(e, -ENAMETOOLONG, "cannot mount the container's file system: too many layers, or a data root with "
-                                         "a comma, colon or backslash in its path");
+        return err_set(
+            e, -ENAMETOOLONG,
+            "cannot mount the container's file system: too many layers, or a data root with "
+            "a comma, colon or backslash in its path");
     return mount_from(s->links_dir, s->target, s->upper ? 0 : MS_RDONLY, data.p, e);
 }
 
@@ -70,13 +74,15 @@ bool rootfs_is_mounted(const char *target)
 {
     struct stat a, b;
     AUTO_FREE char *parent = mem_printf("%s/..", target);
-    return lstat(target, &a) == 0 && S_ISDIR(a.st_mode) && lstat(parent, &b) == 0 && a.st_dev != b.st_dev;
+    return lstat(target, &a) == 0 && S_ISDIR(a.st_mode) && lstat(parent, &b) == 0 &&
+           a.st_dev != b.st_dev;
 }
 
 void rootfs_unmount(const char *target)
 {
     while (rootfs_is_mounted(target))
-        if (umount2(target, UMOUNT_NOFOLLOW) != 0 && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+        if (umount2(target, UMOUNT_NOFOLLOW) != 0 &&
+            umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
             break;
 }
 
@@ -97,8 +103,8 @@ static int make_entry(int dir, const char *path)
 int rootfs_make_init_layer(const char *path, struct err *e)
 {
     static const char *const entries[] = {
-        "dev/", "dev/pts/", "dev/shm/", "dev/mqueue/", "dev/console", "proc/", "sys/", "etc/", "etc/hosts", "etc/hostname",
-        "etc/resolv.conf", ".dockerenv",
+        "dev/", "dev/pts/", "dev/shm/",  "dev/mqueue/",  "dev/console",     "proc/",
+        "sys/", "etc/",     "etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv",
     };
     int r = file_mkdirs(path, 0755, e);
     if (r != 0)

@@ -1,4 +1,5 @@
-/* runtime/rootfs_path.c - paths inside a container's file system, resolved by the kernel and never followed by us. */
+/* runtime/rootfs_path.c - paths inside a container's file system, resolved by the kernel and never
+ * followed by us. */
 #include "runtime/rootfs.h"
 
 #include <errno.h>
@@ -52,7 +53,8 @@ int rootfs_check_kernel(struct err *e)
     if (r != 0)
         return r;
     if (!strstr(b.p, "\toverlay\n"))
-        return err_set(e, -ENODEV, "this kernel has no overlay file system: run 'modprobe overlay'");
+        return err_set(e, -ENODEV,
+                       "this kernel has no overlay file system: run 'modprobe overlay'");
     return 0;
 }
 
@@ -128,7 +130,8 @@ static int make_dirs(int root, const char *path)
         AUTO_FREE char *name = mem_strn(path + start, n - start);
         int next = open_following(root, so_far, O_PATH | O_DIRECTORY);
         if (next == -ENOENT) {
-            next = mkdirat(fd, name, 0755) == 0 ? 0 : -errno; /* EEXIST: a link that leads nowhere */
+            next =
+                mkdirat(fd, name, 0755) == 0 ? 0 : -errno; /* EEXIST: a link that leads nowhere */
             if (next == 0)
                 next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             if (next == -1)
@@ -184,17 +187,20 @@ static int refuse_kernel_paths(const char *asked, const char *found, struct err 
     static const char *const kernel[] = {"/proc", "/sys", "/dev"};
     for (size_t i = 0; i < 3; i++)
         if (path_below(found, kernel[i]) && (i == 0 || !path_below(asked, kernel[i])))
-            return err_set(e, -EPERM, "\"%.256s\" cannot be mounted because it is inside %s", asked, kernel[i]);
+            return err_set(e, -EPERM, "\"%.256s\" cannot be mounted because it is inside %s", asked,
+                           kernel[i]);
     return 0;
 }
 
-int rootfs_resolve(int root, const char *path, enum rootfs_kind kind, bool replace_link, char **ret, struct err *e)
+int rootfs_resolve(int root, const char *path, enum rootfs_kind kind, bool replace_link, char **ret,
+                   struct err *e)
 {
     AUTO_FREE char *found = NULL;
     int r = refuse_kernel_paths(path, path, e);
     if (r != 0)
         return r;
-    if (path_below(path, "/dev") || path_below(path, "/sys")) { /* the runtime's own mounts: made there by it */
+    if (path_below(path, "/dev") ||
+        path_below(path, "/sys")) { /* the runtime's own mounts: made there by it */
         *ret = mem_str(path);
         return 0;
     }

@@ -1,166 +1,61 @@
-/* runtime/seccomp.c - the allow-list, by what the calls are for. */
+/* runtime/seccomp.c - the policy as the OCI's JSON, and as the kernel's program. */
 #include "runtime/seccomp.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-/* Names are separated by blanks. */
-static const char files[] =
-    "access chdir chmod chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64 "
-    "fadvise64_64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync fgetxattr "
-    "flistxattr flock fremovexattr fsetxattr fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate ftruncate64 "
-    "futimesat getcwd getdents getdents64 getxattr getxattrat inotify_add_watch inotify_init inotify_init1 "
-    "inotify_rm_watch lchown lchown32 lgetxattr link linkat listxattr listxattrat llistxattr _llseek lremovexattr lseek "
-    "lsetxattr lstat lstat64 mkdir mkdirat mknod mknodat name_to_handle_at newfstatat open openat openat2 pread64 preadv "
-    "preadv2 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv removexattr removexattrat rename renameat "
-    "renameat2 rmdir sendfile sendfile64 setxattr setxattrat splice stat stat64 statfs statfs64 statx symlink symlinkat "
-    "sync sync_file_range sync_file_range2 arm_sync_file_range syncfs tee truncate truncate64 umask unlink unlinkat utime "
-    "utimensat utimensat_time64 utimes vmsplice write writev fanotify_mark cachestat";
-static const char memory[] =
-    "brk membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap mmap2 mprotect mremap msync "
-    "munlock munlockall munmap madvise map_shadow_stack mseal pkey_alloc pkey_free pkey_mprotect process_mrelease "
-    "remap_file_pages";
-static const char processes[] =
-    "alarm capget capset execve execveat exit exit_group fork getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups "
-    "getgroups32 getitimer getpgid getpgrp getpid getppid getpriority getresgid getresgid32 getresuid getresuid32 getrlimit "
-    "get_robust_list getrusage getsid get_thread_area gettid getuid getuid32 getcpu ioprio_get ioprio_set kill landlock_add_rule "
-    "landlock_create_ruleset landlock_restrict_self nanosleep pause pidfd_open pidfd_send_signal prctl prlimit64 restart_syscall "
-    "rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait "
-    "rt_sigtimedwait_time64 rt_tgsigqueueinfo sched_getaffinity sched_getattr sched_getparam sched_get_priority_max "
-    "sched_get_priority_min sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity "
-    "sched_setattr sched_setparam sched_setscheduler sched_yield seccomp setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 "
-    "setgroups setgroups32 setitimer setpgid setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 "
-    "setreuid setreuid32 setrlimit set_robust_list setsid set_thread_area set_tid_address setuid setuid32 sigaltstack "
-    "signalfd signalfd4 sigprocmask sigreturn sysinfo tgkill time times tkill ugetrlimit uname vfork wait4 waitid waitpid";
-static const char waiting[] =
-    "clock_getres clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 "
-    "epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 "
-    "futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake gettimeofday io_cancel io_destroy io_getevents "
-    "io_pgetevents io_pgetevents_time64 io_setup io_submit _newselect poll ppoll ppoll_time64 pselect6 pselect6_time64 select "
-    "timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create "
-    "timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64";
-static const char talking[] =
-    "accept accept4 bind connect getpeername getsockname getsockopt ioctl ipc listen mq_getsetattr mq_notify mq_open "
-    "mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlink msgctl msgget msgrcv msgsnd pipe pipe2 "
-    "recv recvfrom recvmmsg recvmmsg_time64 recvmsg semctl semget semop semtimedop semtimedop_time64 send sendmmsg sendmsg "
-    "sendto setsockopt shmat shmctl shmdt shmget shutdown socketcall socketpair";
-static const char machine[] =
-#if defined __x86_64__ || defined __i386__
-    "arch_prctl modify_ldt";
-#elif defined __aarch64__ || defined __arm__
-    "arm_fadvise64_64 breakpoint cacheflush set_tls";
-#elif defined __powerpc__
-    "sync_file_range2 swapcontext";
-#elif defined __s390__
-    "s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr";
-#else
-    "";
-#endif
+#include "base/log.h"
+#include "base/mem.h"
+#include "runtime/seccomp_table.h"
 
-/* What a capability opens up. */
-static const struct {
-    const char *cap, *calls;
-} with_cap[] = {
-    {"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-    {"CAP_SYS_ADMIN", "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount mount_setattr move_mount "
-                      "open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare"},
-    {"CAP_SYS_BOOT", "reboot"},
-    {"CAP_SYS_CHROOT", "chroot"},
-    {"CAP_SYS_MODULE", "delete_module init_module finit_module"},
-    {"CAP_SYS_PACCT", "acct"},
-    {"CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace"},
-    {"CAP_SYS_RAWIO", "iopl ioperm"},
-    {"CAP_SYS_TIME", "settimeofday stime clock_settime clock_settime64 adjtimex clock_adjtime clock_adjtime64"},
-    {"CAP_SYS_TTY_CONFIG", "vhangup"},
-    {"CAP_SYS_NICE", "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"},
-    {"CAP_SYSLOG", "syslog"},
-    {"CAP_BPF", "bpf"},
-    {"CAP_PERFMON", "perf_event_open"},
-};
+enum { PROGRAM_MAX = 1 << 18, JSON_MAX = 1 << 20 };
 
-static bool known(const char *name)
-{
-    return seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR;
-}
+/* ---- JSON ---- */
 
-static void write_names(struct jw *w, const char *list)
+static void allow_names(struct jw *w, const char *list)
 {
     char name[64];
-    while (*list) {
-        size_t n = strcspn(list, " ");
-        if (n > 0 && n < sizeof name) {
-            memcpy(name, list, n);
-            name[n] = '\0';
-            if (known(name))
-                jw_str(w, NULL, name);
-        }
-        list += n + (list[n] == ' ');
-    }
-}
-
-static void open_rule(struct jw *w, const char *action)
-{
     jw_object(w, NULL);
-    jw_str(w, "action", action);
+    jw_str(w, "action", "SCMP_ACT_ALLOW");
     jw_array(w, "names");
-}
-
-static void write_arg(struct jw *w, unsigned index, uint64_t value, uint64_t value_two, const char *op)
-{
-    jw_object(w, NULL);
-    jw_uint(w, "index", index);
-    jw_uint(w, "value", value);
-    jw_uint(w, "valueTwo", value_two);
-    jw_str(w, "op", op);
+    while (seccomp_next(&list, name))
+        jw_str(w, NULL, name);
+    jw_end_array(w);
     jw_end_object(w);
 }
 
-/* One call, allowed when one argument passes a comparison. */
-static void allow_if(struct jw *w, const char *call, unsigned index, uint64_t value, uint64_t two, const char *op)
+static void write_if(struct jw *w, const struct seccomp_if *c)
 {
-    if (!known(call))
-        return;
-    open_rule(w, "SCMP_ACT_ALLOW");
-    jw_str(w, NULL, call);
+    static const char *const ops[] = {"SCMP_CMP_EQ", "SCMP_CMP_NE", "SCMP_CMP_MASKED_EQ"};
+    jw_object(w, NULL);
+    jw_str(w, "action", "SCMP_ACT_ALLOW");
+    jw_array(w, "names");
+    jw_str(w, NULL, c->call);
     jw_end_array(w);
     jw_array(w, "args");
-    write_arg(w, index, value, two, op);
+    jw_object(w, NULL);
+    jw_uint(w, "index", c->arg);
+    jw_uint(w, "value", c->value);
+    jw_uint(w, "valueTwo", 0);
+    jw_str(w, "op", ops[c->op]);
+    jw_end_object(w);
     jw_end_array(w);
     jw_end_object(w);
 }
 
-static void allow_list(struct jw *w, const char *list)
+static void write_clone3(struct jw *w)
 {
-    open_rule(w, "SCMP_ACT_ALLOW");
-    write_names(w, list);
+    jw_object(w, NULL);
+    jw_str(w, "action", "SCMP_ACT_ERRNO");
+    jw_array(w, "names");
+    jw_str(w, NULL, "clone3");
     jw_end_array(w);
+    jw_uint(w, "errnoRet", ENOSYS);
     jw_end_object(w);
-}
-
-static void write_conditional(struct jw *w, caps_set caps)
-{
-    static const uint64_t personalities[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
-    /* Namespaces are for the runtime to make, not for a container without CAP_SYS_ADMIN. */
-    const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                CLONE_NEWPID | CLONE_NEWNET;
-    enum { AF_VSOCK_FAMILY = 40 };
-    for (size_t i = 0; i < sizeof personalities / sizeof personalities[0]; i++)
-        allow_if(w, "personality", 0, personalities[i], 0, "SCMP_CMP_EQ");
-    allow_if(w, "socket", 0, AF_VSOCK_FAMILY, 0, "SCMP_CMP_NE"); /* a guest's door to its hypervisor */
-    if (!caps_has(caps, "CAP_SYS_ADMIN")) {
-#ifdef __s390__
-        allow_if(w, "clone", 1, namespaces, 0, "SCMP_CMP_MASKED_EQ");
-#else
-        allow_if(w, "clone", 0, namespaces, 0, "SCMP_CMP_MASKED_EQ");
-#endif
-        open_rule(w, "SCMP_ACT_ERRNO");
-        jw_str(w, NULL, "clone3");
-        jw_end_array(w);
-        jw_uint(w, "errnoRet", ENOSYS);
-        jw_end_object(w);
-    }
 }
 
 static void write_architectures(struct jw *w)
@@ -184,23 +79,135 @@ static void write_architectures(struct jw *w)
     jw_end_array(w);
 }
 
-void seccomp_write(struct jw *w, const char *key, caps_set caps)
+static void write_policy(struct jw *w, caps_set caps)
 {
-    jw_object(w, key);
+    jw_object(w, NULL);
     jw_str(w, "defaultAction", "SCMP_ACT_ERRNO");
     jw_uint(w, "defaultErrnoRet", EPERM);
     write_architectures(w);
     jw_array(w, "syscalls");
-    allow_list(w, files);
-    allow_list(w, memory);
-    allow_list(w, processes);
-    allow_list(w, waiting);
-    allow_list(w, talking);
-    allow_list(w, machine);
-    for (size_t i = 0; i < sizeof with_cap / sizeof with_cap[0]; i++)
-        if (caps_has(caps, with_cap[i].cap))
-            allow_list(w, with_cap[i].calls);
-    write_conditional(w, caps);
+    for (size_t i = 0; i < SECCOMP_LISTS; i++)
+        allow_names(w, seccomp_lists[i]);
+    for (size_t i = 0; i < seccomp_ncap_lists; i++)
+        if (caps_has(caps, seccomp_cap_lists[i].cap))
+            allow_names(w, seccomp_cap_lists[i].calls);
+    for (size_t i = 0; i < SECCOMP_IFS; i++)
+        if (!seccomp_ifs[i].unless_cap || !caps_has(caps, seccomp_ifs[i].unless_cap))
+            write_if(w, &seccomp_ifs[i]);
+    if (!caps_has(caps, "CAP_SYS_ADMIN"))
+        write_clone3(w);
     jw_end_array(w);
     jw_end_object(w);
+}
+
+/* Looking the names up takes a millisecond, so the text is kept: nearly all containers have the
+ * same capabilities. */
+void seccomp_write(struct jw *w, const char *key, caps_set caps)
+{
+    static struct buf last = {.max = JSON_MAX};
+    static caps_set last_caps;
+    if (last.len == 0 || last_caps != caps) {
+        struct jw fresh = JW_INIT(&last);
+        buf_clear(&last);
+        write_policy(&fresh, caps);
+        last_caps = caps;
+    }
+    jw_raw(w, key, last.p);
+}
+
+/* ---- the program ---- */
+
+static int allow(scmp_filter_ctx ctx, const char *list)
+{
+    char name[64];
+    while (seccomp_next(&list, name)) {
+        int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(name), 0);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int allow_if(scmp_filter_ctx ctx, const struct seccomp_if *c)
+{
+    struct scmp_arg_cmp cmp = {.arg = c->arg, .datum_a = c->value};
+    cmp.op = c->op == SECCOMP_EQ   ? SCMP_CMP_EQ
+             : c->op == SECCOMP_NE ? SCMP_CMP_NE
+                                   : SCMP_CMP_MASKED_EQ;
+    return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(c->call), 1,
+                                  &cmp);
+}
+
+static int add_architectures(scmp_filter_ctx ctx)
+{
+#if defined __x86_64__
+    static const uint32_t more[] = {SCMP_ARCH_X86, SCMP_ARCH_X32};
+#elif defined __aarch64__
+    static const uint32_t more[] = {SCMP_ARCH_ARM};
+#else
+    static const uint32_t more[] = {SCMP_ARCH_NATIVE};
+#endif
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        int r = seccomp_arch_add(ctx, more[i]);
+        if (r != 0 && r != -EEXIST)
+            return r;
+    }
+    return 0;
+}
+
+static int add_rules(scmp_filter_ctx ctx, caps_set caps)
+{
+    int r = add_architectures(ctx);
+    for (size_t i = 0; i < SECCOMP_LISTS && r == 0; i++)
+        r = allow(ctx, seccomp_lists[i]);
+    for (size_t i = 0; i < seccomp_ncap_lists && r == 0; i++)
+        if (caps_has(caps, seccomp_cap_lists[i].cap))
+            r = allow(ctx, seccomp_cap_lists[i].calls);
+    for (size_t i = 0; i < SECCOMP_IFS && r == 0; i++)
+        if (!seccomp_ifs[i].unless_cap || !caps_has(caps, seccomp_ifs[i].unless_cap))
+            r = allow_if(ctx, &seccomp_ifs[i]);
+    if (r == 0 && !caps_has(caps, "CAP_SYS_ADMIN") &&
+        seccomp_syscall_resolve_name("clone3") != __NR_SCMP_ERROR)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name("clone3"),
+                             0);
+    return r;
+}
+
+/* libseccomp writes only to descriptors. */
+static char *export_program(scmp_filter_ctx ctx)
+{
+    AUTO_CLOSE int fd = memfd_create("seccomp", MFD_CLOEXEC);
+    if (fd < 0 || seccomp_export_bpf(ctx, fd) != 0)
+        return NULL;
+    off_t size = lseek(fd, 0, SEEK_END);
+    AUTO_FREE char *program = size > 0 && size < PROGRAM_MAX ? mem_new((size_t)size) : NULL;
+    if (!program || pread(fd, program, (size_t)size, 0) != size)
+        return NULL;
+    AUTO_BUF struct buf b = BUF_INIT(4 * PROGRAM_MAX);
+    struct jw w = JW_INIT(&b);
+    jw_base64(&w, NULL, program, (size_t)size); /* with quotes */
+    return !b.failed && b.len > 2 ? mem_strn(b.p + 1, b.len - 2) : NULL;
+}
+
+const char *seccomp_compiled(caps_set caps)
+{
+    static char *last;
+    static caps_set last_caps;
+    if (last && last_caps == caps)
+        return last;
+    free(TAKE(last));
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!ctx)
+        return NULL;
+    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+    int r = add_rules(ctx, caps);
+    if (r == 0)
+        last = export_program(ctx);
+    if (!last)
+        log_warn("the system call filter could not be compiled ahead (%s): the runtime does it at "
+                 "every start",
+                 strerror(-r));
+    seccomp_release(ctx);
+    last_caps = caps;
+    return last;
 }

@@ -422,6 +422,11 @@ int spec_write(const struct spec_input *in, struct buf *ret, struct err *e)
     jw_str(&w, "hostname", in->hostname);
     write_mounts(&w, in);
     write_linux(&w, in);
+    if (in->seccomp_program) {
+        jw_object(&w, "annotations");
+        jw_str(&w, "run.oci.seccomp_bpf_data", in->seccomp_program);
+        jw_end_object(&w);
+    }
     jw_end_object(&w);
     if (ret->failed)
         return err_set(e, -E2BIG, "the container's configuration is too large for the runtime");

@@ -1,4 +1,5 @@
-/* runtime/stop.c - stop, kill, pause. Signals go by the pidfd, so that they reach this process and no later owner of its number. */
+/* runtime/stop.c - stop, kill, pause. Signals go by the pidfd, so that they reach this process and
+ * no later owner of its number. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -69,7 +70,8 @@ static void on_ended(struct op *op)
 static void on_still_there(uv_timer_t *t)
 {
     struct op *op = t->data;
-    op_end(op, err_set(&op->err, -ETIMEDOUT, "tried to kill container, but did not receive an exit event"));
+    op_end(op, err_set(&op->err, -ETIMEDOUT,
+                       "tried to kill container, but did not receive an exit event"));
 }
 
 static void on_grace_over(uv_timer_t *t)
@@ -85,7 +87,8 @@ static void on_grace_over(uv_timer_t *t)
 
 static int own_signal(const struct ct *c)
 {
-    int n = str_empty(c->config->stop_signal) ? SIGTERM : runtime_signal_number(c->config->stop_signal);
+    int n =
+        str_empty(c->config->stop_signal) ? SIGTERM : runtime_signal_number(c->config->stop_signal);
     return n > 0 ? n : SIGTERM;
 }
 
@@ -96,7 +99,8 @@ static void stop_run(struct op *op)
     if (grace < 0)
         grace = STOP_TIMEOUT_S;
     if (!ct_running(c)) {
-        op_end(op, err_set(&op->err, RUNTIME_NOT_MODIFIED, "Container %s is already stopped", c->pub.id));
+        op_end(op, err_set(&op->err, RUNTIME_NOT_MODIFIED, "Container %s is already stopped",
+                           c->pub.id));
         return;
     }
     int r = signal_it(op, op->signal ? op->signal : own_signal(c));
@@ -111,7 +115,8 @@ static void stop_run(struct op *op)
     op_release(op);
 }
 
-void runtime_stop(struct runtime *rt, struct container *c, int signal, int64_t timeout_s, runtime_on_done d, void *arg)
+void runtime_stop(struct runtime *rt, struct container *c, int signal, int64_t timeout_s,
+                  runtime_on_done d, void *arg)
 {
     struct op *op = op_new(ct_of(c), stop_run, d, arg);
     (void)rt;
@@ -124,7 +129,9 @@ static void kill_run(struct op *op)
 {
     struct ct *c = op->c;
     if (!ct_running(c)) {
-        op_end(op, err_set(&op->err, RUNTIME_CONFLICT, "Cannot kill container: %s: Container %s is not running", c->config->name, c->pub.id));
+        op_end(op, err_set(&op->err, RUNTIME_CONFLICT,
+                           "Cannot kill container: %s: Container %s is not running",
+                           c->config->name, c->pub.id));
         return;
     }
     int r = signal_it(op, op->signal);
@@ -154,7 +161,8 @@ static void on_paused(void *data, const struct child_result *r)
     struct ct *c = op->c;
     struct err e = {0};
     if (r->status != 0) {
-        op_end(op, err_set(&op->err, -EIO, "Cannot %s container %s: %s", op->pause ? "pause" : "unpause", c->pub.id, r->err->p));
+        op_end(op, err_set(&op->err, -EIO, "Cannot %s container %s: %s",
+                           op->pause ? "pause" : "unpause", c->pub.id, r->err->p));
         return;
     }
     c->pub.state = op->pause ? CONTAINER_PAUSED : CONTAINER_RUNNING;
@@ -181,7 +189,8 @@ static void pause_run(struct op *op)
         op_end(op, r);
 }
 
-void runtime_pause(struct runtime *rt, struct container *c, bool pause, runtime_on_done d, void *arg)
+void runtime_pause(struct runtime *rt, struct container *c, bool pause, runtime_on_done d,
+                   void *arg)
 {
     struct op *op = op_new(ct_of(c), pause_run, d, arg);
     (void)rt;

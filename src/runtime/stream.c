@@ -1,11 +1,13 @@
-/* runtime/stream.c - one client of a process's output: what it has not taken yet waits here, up to RUNTIME_SINK_MAX and one piece. */
+/* runtime/stream.c - one client of a process's output: what it has not taken yet waits here, up to
+ * RUNTIME_SINK_MAX and one piece. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "runtime/internal.h"
 
-struct stream *stream_new(const struct stream_sink *sink, const struct stream_owner *owner, void *owner_arg)
+struct stream *stream_new(const struct stream_sink *sink, const struct stream_owner *owner,
+                          void *owner_arg)
 {
     struct stream *s = NEW(struct stream);
     s->sink = *sink;

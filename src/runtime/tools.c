@@ -108,6 +108,8 @@ int tools_find(struct runtime *rt, struct err *e)
         log_warn("crun does not run here (%s): runc is used", str_or(crun, "?"));
         return 0;
     }
-    return err_set(e, -ENOENT, "no container runtime runs here (crun: %s; runc: %s): run 'apt-get install crun'", str_or(crun, "?"),
-                   str_or(runc, "?"));
+    return err_set(
+        e, -ENOENT,
+        "no container runtime runs here (crun: %s; runc: %s): run 'apt-get install crun'",
+        str_or(crun, "?"), str_or(runc, "?"));
 }

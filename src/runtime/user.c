@@ -30,7 +30,8 @@ static bool span_is(struct span s, const char *text)
     return strlen(text) == s.n && memcmp(s.p, text, s.n) == 0;
 }
 
-/* Digits only. 0 and the value, -EINVAL when it is not a number, -ERANGE when no id may be so large. */
+/* Digits only. 0 and the value, -EINVAL when it is not a number, -ERANGE when no id may be so
+ * large. */
 static int id_parse(struct span s, uint32_t *ret)
 {
     uint64_t v = 0;
@@ -48,7 +49,8 @@ static int id_parse(struct span s, uint32_t *ret)
     return 0;
 }
 
-/* Cuts the next line off *text into its fields; false at the end. *ret_n is how many there were (up to max). */
+/* Cuts the next line off *text into its fields; false at the end. *ret_n is how many there were (up
+ * to max). */
 static bool next_line(const char **text, struct span *fields, size_t max, size_t *ret_n)
 {
     const char *p = *text;
@@ -76,7 +78,8 @@ static bool next_user(const char **text, struct user_entry *ret)
     struct span f[7];
     size_t n;
     while (next_line(text, f, 7, &n)) {
-        if (n < 6 || f[0].n == 0 || id_parse(f[2], &ret->uid) != 0 || id_parse(f[3], &ret->gid) != 0)
+        if (n < 6 || f[0].n == 0 || id_parse(f[2], &ret->uid) != 0 ||
+            id_parse(f[3], &ret->gid) != 0)
             continue;
         ret->name = f[0];
         ret->home = f[5];
@@ -85,7 +88,8 @@ static bool next_user(const char **text, struct user_entry *ret)
     return false;
 }
 
-static bool next_group(const char **text, struct span *ret_name, uint32_t *ret_gid, struct span *ret_members)
+static bool next_group(const char **text, struct span *ret_name, uint32_t *ret_gid,
+                       struct span *ret_members)
 {
     struct span f[4];
     size_t n;
@@ -141,7 +145,8 @@ static int find_group(const char *word, const char *group, uint32_t *ret, struct
             return 0;
         }
     }
-    return err_set(e, -EINVAL, "unable to find group %.128s: no matching entries in group file", word);
+    return err_set(e, -EINVAL, "unable to find group %.128s: no matching entries in group file",
+                   word);
 }
 
 static int find_user(const char *word, const char *passwd, struct user_entry *ret, bool *ret_listed,
@@ -162,12 +167,13 @@ static int find_user(const char *word, const char *passwd, struct user_entry *re
         }
     }
     if (number != 0)
-        return err_set(e, -EINVAL, "unable to find user %.128s: no matching entries in passwd file", word);
+        return err_set(e, -EINVAL, "unable to find user %.128s: no matching entries in passwd file",
+                       word);
     return 0;
 }
 
-static int add_groups(struct user_ids *u, const struct user_entry *who, bool member_groups, const char *group,
-                      const char *const *extra, struct err *e)
+static int add_groups(struct user_ids *u, const struct user_entry *who, bool member_groups,
+                      const char *group, const char *const *extra, struct err *e)
 {
     struct span name, members;
     uint32_t gid;
@@ -189,7 +195,8 @@ int user_find(const char *spec, const char *passwd, const char *group, const cha
               struct user_ids *ret, struct err *e)
 {
     const char *colon = strchr(str_or(spec, ""), ':');
-    AUTO_FREE char *user = mem_strn(str_or(spec, ""), colon ? (size_t)(colon - spec) : strlen(str_or(spec, "")));
+    AUTO_FREE char *user =
+        mem_strn(str_or(spec, ""), colon ? (size_t)(colon - spec) : strlen(str_or(spec, "")));
     const char *group_word = colon ? colon + 1 : "";
     struct user_ids u = {0};
     struct user_entry who = {0};

@@ -5,7 +5,8 @@
 #include "runtime/internal.h"
 
 struct wait_handle *runtime_wait(struct runtime *rt, struct container *pub, enum wait_for what,
-                                 void (*on_exit)(void *arg, int exit_code, const char *error), void *arg)
+                                 void (*on_exit)(void *arg, int exit_code, const char *error),
+                                 void *arg)
 {
     struct ct *c = ct_of(pub);
     struct wait_handle *w = NEW(struct wait_handle);

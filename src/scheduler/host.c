@@ -81,8 +81,8 @@ void host_take(struct host *h, const Pb__Task *t)
     const Pb__Resources *r = reserved(t);
 
     if (r) {
-        h->cpus -= r->nano_cpus;
-        h->memory -= r->memory_bytes;
+        h->cpus -= r->nano_cpus > 0 ? r->nano_cpus : 0;
+        h->memory -= r->memory_bytes > 0 ? r->memory_bytes : 0;
     }
     if (task_wanted(t))
         h->active++;

@@ -126,6 +126,11 @@ int store_each(const struct store *s, enum store_view v, enum store_kind k, stor
     return table_each(&s->tables[k], v, "", fn, arg);
 }
 
+int store_each_packed(const struct store *s, enum store_kind k, store_packed_fn fn, void *arg)
+{
+    return table_each_packed(&s->tables[k], fn, arg);
+}
+
 int store_each_prefix(const struct store *s, enum store_view v, enum store_kind k,
                       const char *id_prefix, store_fn fn, void *arg)
 {

@@ -67,6 +67,11 @@ typedef int (*store_fn)(const void *object, void *arg);
 int store_each(const struct store *s, enum store_view v, enum store_kind k, store_fn fn, void *arg);
 int store_each_prefix(const struct store *s, enum store_view v, enum store_kind k,
                       const char *id_prefix, store_fn fn, void *arg);
+/* The committed objects of a kind as bytes (proto/), in order of id: what a list of everything is
+ * made of. They are packed at the first call and kept until the object changes. fn must not
+ * propose. */
+typedef int (*store_packed_fn)(const void *object, const void *packed, size_t n, void *arg);
+int store_each_packed(const struct store *s, enum store_kind k, store_packed_fn fn, void *arg);
 int store_each_task_of_service(const struct store *s, enum store_view v, const char *service_id,
                                store_fn fn, void *arg);
 int store_each_task_of_node(const struct store *s, enum store_view v, const char *node_id,

@@ -26,7 +26,9 @@ struct slot {
     char *id;
     void *object[VIEWS];
     enum store_kind kind;
-    unsigned pending;   /* changes on their way that point here */
+    unsigned pending; /* changes on their way that point here */
+    void *packed;     /* the committed object as bytes, once somebody asked; or NULL */
+    size_t packed_len;
     struct link link[]; /* VIEWS by name or service, then for tasks VIEWS by node */
 };
 RB_HEAD(id_tree, slot);
@@ -56,6 +58,7 @@ void table_set(struct table *t, struct slot *s, enum store_view v,
 void table_drop_if_empty(struct table *t, struct slot *s);
 int table_each(const struct table *t, enum store_view v, const char *prefix, store_fn fn,
                void *arg);
+int table_each_packed(const struct table *t, store_packed_fn fn, void *arg);
 int table_each_of_service(const struct table *t, enum store_view v, const char *service,
                           store_fn fn, void *arg);
 int table_each_of_node(const struct table *t, enum store_view v, const char *node, store_fn fn,

@@ -47,6 +47,7 @@ void table_init(struct table *t, enum store_kind k)
 static void slot_free(struct slot *s)
 {
     free(s->id);
+    free(s->packed);
     free(s);
 }
 
@@ -123,6 +124,10 @@ static const char *key_of(enum store_kind k, const void *object)
 
 void table_set(struct table *t, struct slot *s, enum store_view v, void *object)
 {
+    if (v == STORE_COMMITTED) {
+        free(s->packed);
+        s->packed = NULL;
+    }
     if (s->object[v] && !object)
         t->count[v]--;
     if (!s->object[v] && object)
@@ -178,6 +183,27 @@ int table_each(const struct table *t, enum store_view v, const char *prefix, sto
         if (s->object[v])
             found_push(&f, s->object[v]);
     return found_tell(&f, fn, arg);
+}
+
+int table_each_packed(const struct table *t, store_packed_fn fn, void *arg)
+{
+    struct slot *s;
+    struct id_tree *ids = (struct id_tree *)(uintptr_t)&t->ids;
+    RB_FOREACH(s, id_tree, ids)
+    {
+        const ProtobufCMessage *m = s->object[STORE_COMMITTED];
+        if (!m)
+            continue;
+        if (!s->packed) {
+            s->packed_len = protobuf_c_message_get_packed_size(m);
+            s->packed = mem_new(s->packed_len + 1);
+            protobuf_c_message_pack(m, s->packed);
+        }
+        int r = fn(m, s->packed, s->packed_len, arg);
+        if (r != 0)
+            return r;
+    }
+    return 0;
 }
 
 static int each_of_key(const struct link_tree *tree, enum store_view v, const char *key,

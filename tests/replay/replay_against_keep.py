@@ -57,7 +57,7 @@ def command(shared, scenario, opt, cli, lab):
 
 def replay(shared, scenario, opt, cli):
     """(passed, failed, skipped) of one scenario; a replay that did not end as it should counts as a failure"""
-    with Lab() as lab:
+    with Lab(debug=bool(os.environ.get("KEEP_TEST_LOGS"))) as lab:  # /info tells whether the daemon debugs
         env = {"PATH": os.path.dirname(DOCKER) + ":" + os.environ["PATH"], "HOME": lab.dir}
         p = subprocess.run(command(shared, scenario, opt, cli, lab), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            text=True, timeout=900)

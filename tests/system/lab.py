@@ -73,14 +73,14 @@ class UnixConnection(http.client.HTTPConnection):
 class Lab:
     count = 0
 
-    def __init__(self, start=True, args=(), env=None, images=True):
+    def __init__(self, start=True, args=(), env=None, images=True, debug=True):
         Lab.count += 1
         self.name = "kt%d-%d" % (os.getpid(), Lab.count)
         self.dir = tempfile.mkdtemp(prefix="keep-system-")
         self.data, self.run = self.dir + "/data", self.dir + "/run"
         self.sock, self.log = self.dir + "/keep.sock", self.dir + "/keepd.log"
         self.args, self.env, self.proc = list(args), env or {}, None
-        self.images, self.want_start = images, start
+        self.images, self.want_start, self.debug = images, start, debug
 
     def __enter__(self):
         subprocess.run(["ip", "netns", "add", self.name], check=True)
@@ -99,7 +99,7 @@ class Lab:
         return subprocess.run(["nsenter", "--net=/run/netns/" + self.name] + list(argv), check=True, **kw)
 
     def command(self):
-        return ["nsenter", "--net=/run/netns/" + self.name, KEEPD, "-D", "--data-root", self.data, "--exec-root", self.run,
+        return ["nsenter", "--net=/run/netns/" + self.name, KEEPD, *(["-D"] if self.debug else []), "--data-root", self.data, "--exec-root", self.run,
                 "-H", "unix://" + self.sock, "-p", self.dir + "/keepd.pid"] + self.args
 
     def start(self, wait=True):

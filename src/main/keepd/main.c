@@ -299,6 +299,9 @@ int main(int argc, char **argv)
     uv_run(&d.loop, UV_RUN_DEFAULT);
     while (d.stopping && uv_loop_close(&d.loop) == UV_EBUSY && uv_run(&d.loop, UV_RUN_NOWAIT))
         ;
+    for (char **h = d.o.hosts; *h; h++)
+        if (str_starts(*h, "unix://"))
+            unlink(*h + strlen("unix://"));
     unlink(d.o.pidfile);
     log_info("keepd has stopped");
     return 0;

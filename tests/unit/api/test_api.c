@@ -390,7 +390,8 @@ static void what_there_is_none_of_is_said(void)
     EXPECT_INT(ask("GET", "/plugins", NULL), 200);
     EXPECT_INT(ask("GET", "/plugins/x/json", NULL), 404);
     expect_error("GET", "/volumes/web", NULL, 404, "get web: no such volume");
-    EXPECT_INT(ask("GET", "/distribution/hub.example/library/redis:alpine/json", NULL), 500);
+    expect_error("GET", "/distribution/UPPER/json", NULL, 400,
+                 "invalid reference format: repository name must be lowercase");
     EXPECT_INT(ask("POST", "/swarm/join", "{}"), 503);
 }
 

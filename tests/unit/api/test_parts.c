@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "api/distribution.h"
 #include "api/event_text.h"
 #include "api/state.h"
 #include "api/swarm_addr.h"
@@ -196,6 +197,41 @@ static void bad_addresses_have_the_engines_words(void)
                        "(without a port number)");
 }
 
+static void a_registrys_answer_becomes_a_descriptor(void)
+{
+    static const char list[] =
+        "{\"mediaType\":\"application/"
+        "vnd.docker.distribution.manifest.list.v2+json\",\"manifests\":"
+        "[{\"platform\":{\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v7\"}}]}";
+    struct err e = {""};
+    AUTO_BUF struct buf b = BUF_INIT(4096), none = BUF_INIT(64);
+    REQUIRE(distribution_answer(list, strlen(list), &b, &e) == 0);
+    EXPECT(
+        strstr(b.p, "\"digest\":\"sha256:") &&
+        strstr(b.p,
+               "\"Platforms\":[{\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v7\"}]"));
+    EXPECT_INT(distribution_answer("[]", 2, &none, &e), -EPROTO);
+    EXPECT_INT(distribution_answer("not json", 8, &none, &e), -EPROTO);
+    EXPECT_INT(distribution_answer("", 0, &none, &e), -EPROTO);
+}
+
+static void references_become_addresses_of_registries(void)
+{
+    static const char *const cases[][3] = {
+        {"redis", "docker://docker.io/library/redis:latest", "docker.io"},
+        {"gitea/gitea:1.13.0", "docker://docker.io/gitea/gitea:1.13.0", "docker.io"},
+        {"localhost:5000/a/b:c", "docker://localhost:5000/a/b:c", "localhost:5000"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct image_ref ref;
+        struct err e;
+        REQUIRE(image_ref_parse(cases[i][0], &ref, &e) == 0);
+        AUTO_FREE char *registry = NULL;
+        AUTO_FREE char *remote = distribution_remote(&ref, &registry);
+        EXPECT_STR(remote, cases[i][1]);
+        EXPECT_STR(registry, cases[i][2]);
+    }
+}
+
 int main(void)
 {
     TEST(every_code_has_its_status);
@@ -205,6 +241,8 @@ int main(void)
     TEST(an_event_is_written_with_sorted_attributes_and_old_members_for_containers);
     TEST(a_change_of_replicas_is_told);
     TEST(event_filters_choose);
+    TEST(a_registrys_answer_becomes_a_descriptor);
+    TEST(references_become_addresses_of_registries);
     TEST(addresses_are_completed);
     TEST(bad_addresses_have_the_engines_words);
     return check_done();

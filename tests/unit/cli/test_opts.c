@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/js.h"
 #include "cli/opts.h"
+#include "cli/service_spec.h"
 #include "lib/check.h"
 
 static struct err e;
@@ -196,6 +197,35 @@ static void labels_filters_and_hosts_are_checked(void)
     EXPECT(parse_ulimit("nofile=3:5", &u, &e) == 0 && js_int(u, "Hard") == 5);
 }
 
+static void image_names_are_made_full(void)
+{
+    static const char *const rows[][3] = {
+        {"redis", "docker.io/library/redis", "latest"},
+        {"a/b:1", "docker.io/a/b", "1"},
+        {"localhost:5000/x", "localhost:5000/x", "latest"},
+        {"reg.example/x/y:2", "reg.example/x/y", "2"},
+        {"x@sha256:00", "docker.io/library/x", "sha256:00"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        AUTO_FREE char *tag = NULL, *full = image_full_name(rows[i][0], &tag, &e);
+        EXPECT_STR(full, rows[i][1]);
+        EXPECT_STR(tag, rows[i][2]);
+    }
+    AUTO_FREE char *tagged = image_with_tag("redis"), *kept = image_with_tag("h:5/r:t");
+    EXPECT_STR(tagged, "redis:latest");
+    EXPECT_STR(kept, "h:5/r:t");
+}
+
+static void image_names_that_are_none_are_refused(void)
+{
+    char *tag = NULL;
+    EXPECT(image_full_name("UPPER:1", &tag, &e) == NULL);
+    EXPECT_STR(e.text,
+               "invalid reference format: repository name (library/UPPER) must be lowercase");
+    EXPECT(image_full_name("a b", &tag, &e) == NULL);
+    EXPECT(tag == NULL);
+}
+
 int main(void)
 {
     TEST(csv_gives_the_fields_of_a_record);
@@ -211,5 +241,7 @@ int main(void)
     TEST(sizes_and_cpus_are_exact);
     TEST(words_are_split_as_a_shell_does);
     TEST(labels_filters_and_hosts_are_checked);
+    TEST(image_names_are_made_full);
+    TEST(image_names_that_are_none_are_refused);
     return check_done();
 }

@@ -90,6 +90,8 @@ static void functions_work_with_arguments_and_pipes(void)
     EXPECT_STR(run("{{truncate .ID 2}}{{title \"ab cd\"}}{{lower \"AB\"}}"), "abAb Cdab");
     EXPECT_STR(run("{{range split \"a,b\" \",\"}}{{.}};{{end}}"), "a;b;");
     EXPECT_STR(run("{{slice .ID 1 2}}"), "b");
+    EXPECT_STR(run("{{eq .N 0x3}} {{-2}} {{1.5}}"), "true -2 1.5");
+    EXPECT_STR(run("{{12ab}}"), "! template: :1: bad number syntax: \"12ab\"");
 }
 
 static void mistakes_are_told_in_the_words_of_the_language(void)

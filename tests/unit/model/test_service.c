@@ -60,6 +60,27 @@ static void a_silent_spec_means_the_defaults(void)
     pb_free(s);
 }
 
+static void spans_of_strangers_are_held_within_what_a_clock_can_add(void)
+{
+    Pb__TaskSpec *t = PB_NEW(TaskSpec, task_spec);
+    t->restart = PB_NEW(RestartPolicy, restart_policy);
+    pb_set_duration(&t->restart->delay, INT64_MAX);
+    pb_set_duration(&t->restart->window, -1);
+    struct restart_rules r = restart_rules(t);
+    EXPECT(r.delay_ns > 0 && r.delay_ns < INT64_MAX - 2000000000000000000);
+    EXPECT_INT(r.window_ns, 0);
+    pb_free(t);
+    Pb__Cluster *c = PB_NEW(Cluster, cluster);
+    EXPECT_INT(service_heartbeat_ns(c), DEFAULT_HEARTBEAT_NS);
+    c->spec = PB_NEW(ClusterSpec, cluster_spec);
+    c->spec->dispatcher = PB_NEW(DispatcherConfig, dispatcher_config);
+    pb_set_duration(&c->spec->dispatcher->heartbeat_period, INT64_MAX);
+    EXPECT_INT(service_heartbeat_ns(c), HEARTBEAT_MAX_NS);
+    pb_set_duration(&c->spec->dispatcher->heartbeat_period, 0);
+    EXPECT_INT(service_heartbeat_ns(c), DEFAULT_HEARTBEAT_NS);
+    pb_free(c);
+}
+
 static void an_update_keeps_the_old_spec_and_a_rollback_exchanges_them(void)
 {
     Pb__Service *s = service("v1");
@@ -192,6 +213,7 @@ static void the_id_table_keeps_everything_through_growth_and_deletion(void)
 int main(void)
 {
     TEST(a_silent_spec_means_the_defaults);
+    TEST(spans_of_strangers_are_held_within_what_a_clock_can_add);
     TEST(an_update_keeps_the_old_spec_and_a_rollback_exchanges_them);
     TEST(a_task_is_dirty_when_its_template_or_endpoint_differs);
     TEST(other_constraints_alone_leave_a_task_whose_node_satisfies_them);

@@ -194,7 +194,10 @@ static void a_task_on_a_node_that_is_down_is_replaced_without_waiting_for_it(voi
     edit_node("n1", NODE_ACTIVE, NODE_DOWN);
     world_pass();
     EXPECT_INT(count_tasks("web", TASK_RUNNING, TASK_SHUTDOWN), 1);
-    EXPECT_INT(count_tasks("web", TASK_NEW, TASK_RUNNING), 1);
+    EXPECT_INT(count_tasks("web", TASK_NEW, TASK_READY), 1);
+    set_task(newest("web", 1, NULL), TASK_ASSIGNED, "n2");
+    world_pass();
+    EXPECT_INT(count_tasks("web", TASK_ASSIGNED, TASK_RUNNING), 1);
     EXPECT_INT(wake, fx.now + ORCHESTRATOR_ORPHAN_NS);
     fx.now = wake;
     world_pass();
@@ -214,7 +217,7 @@ static void a_task_of_a_deleted_node_is_orphaned_and_replaced(void)
     REQUIRE(t.n == 2);
     EXPECT_INT(task_state(t.v[0]), TASK_ORPHANED);
     EXPECT_STR(t.v[0]->status->message, "Task belonged to a node that has been deleted");
-    EXPECT_INT(t.v[1]->desired_state, TASK_RUNNING);
+    EXPECT_INT(t.v[1]->desired_state, TASK_READY);
     world_close();
 }
 

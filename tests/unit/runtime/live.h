@@ -24,6 +24,7 @@
 #include "runtime/runtime.h"
 
 enum { LIVE_PATIENCE_MS = 20000 };
+#define LIVE_NETWORK "2222222222222222222222222222222222222222222222222222222222222222"
 
 static uv_loop_t live_loop;
 static struct runtime *live_rt;
@@ -121,6 +122,7 @@ void network_attach(struct network *n, const char *id, enum network_mode mode,
     a->on_done = on_done;
     a->arg = arg;
     a->ep.mode = mode;
+    str_copy(a->ep.network_id, sizeof a->ep.network_id, LIVE_NETWORK);
     if (mode != NETWORK_HOST) {
         if (!file_exists(path))
             live_make_netns(path);

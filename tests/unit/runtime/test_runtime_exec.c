@@ -70,6 +70,13 @@ static struct exec_config *exec_config(const char *script)
     return x;
 }
 
+static struct exec_config *exec_word(const char *word)
+{
+    struct exec_config *x = exec_config(NULL);
+    strv_push(&x->cmd, mem_str(word));
+    return x;
+}
+
 static struct container *sleeper;
 
 /* Starts it; the client is NULL when it could not be created. */
@@ -120,6 +127,49 @@ static void an_exec_gives_both_streams_and_its_exit_code(void)
     client_free(c);
 }
 
+struct told {
+    struct buf words;
+    const struct container *of;
+};
+
+static void on_told(void *arg, const struct runtime_event *ev)
+{
+    struct told *t = arg;
+    if (t->of && ev->c != t->of)
+        return;
+    t->of = ev->c;
+    buf_printf(&t->words, "%s%s%s|", ev->action, ev->exec_id ? " by exec" : "", ev->network_id ? " " : "");
+    if (ev->network_id)
+        EXPECT_STR(ev->network_id, LIVE_NETWORK);
+}
+
+static void what_happens_to_a_container_is_told_in_order_and_in_the_engines_words(void)
+{
+    LIVE();
+    struct told t = {.words = BUF_INIT(1 << 16)};
+    struct runtime_watch *w = runtime_watch(live_rt, on_told, &t);
+    struct container *before = sleeper;
+    struct exec *x;
+    sleeper = live_run(live_config("trap 'exit 3' TERM; while :; do sleep 0.1; done"));
+    REQUIRE(sleeper != NULL);
+    struct client *c = exec_start(exec_word("true"), &x);
+    REQUIRE(c != NULL);
+    EXPECT(live_until(live_flag, &c->ended));
+    client_free(c);
+    c = exec_start(exec_config("exit 0"), &x);
+    REQUIRE(c != NULL);
+    EXPECT(live_until(live_flag, &c->ended));
+    client_free(c);
+    EXPECT_INT(live_remove(sleeper).r, 0);
+    EXPECT_STR(t.words.p, "create|connect |start|"
+                          "exec_create: true  by exec|exec_start: true  by exec|exec_die by exec|"
+                          "exec_create: /bin/sh -c exit 0 by exec|exec_start: /bin/sh -c exit 0 by exec|exec_die by exec|"
+                          "kill|die|disconnect |destroy|");
+    runtime_unwatch(w);
+    buf_free(&t.words);
+    sleeper = before;
+}
+
 static void check_failing_exec(struct exec_config *cfg, const char *words)
 {
     struct exec *x;
@@ -130,13 +180,6 @@ static void check_failing_exec(struct exec_config *cfg, const char *words)
     EXPECT_INT(x->exit_code, 126);
     EXPECT(!x->running);
     client_free(c);
-}
-
-static struct exec_config *exec_word(const char *word)
-{
-    struct exec_config *x = exec_config(NULL);
-    strv_push(&x->cmd, mem_str(word));
-    return x;
 }
 
 static void an_exec_that_cannot_be_says_why_in_the_engines_words(void)
@@ -407,6 +450,7 @@ int main(void)
         return 1;
     TEST(a_container_to_exec_in_starts);
     TEST(an_exec_gives_both_streams_and_its_exit_code);
+    TEST(what_happens_to_a_container_is_told_in_order_and_in_the_engines_words);
     TEST(an_exec_that_cannot_be_says_why_in_the_engines_words);
     TEST(an_execs_input_reaches_it_whole_and_its_end_too);
     TEST(an_exec_killed_by_a_signal_has_128_and_its_number);

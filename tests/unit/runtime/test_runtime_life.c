@@ -1,4 +1,5 @@
-/* runtime/test_runtime_life.c - stop, kill, remove, names, waits, logs, changes, and what a restarted daemon finds. */
+/* runtime/test_runtime_life.c - stop, kill, remove, names, waits, logs, changes, and what a
+ * restarted daemon finds. */
 #include <time.h>
 
 #include "live.h"
@@ -48,7 +49,8 @@ static void stop_asks_first_and_kills_after_the_grace(void)
 static void a_stopped_container_starts_again_with_its_files(void)
 {
     LIVE();
-    struct container *c = live_run(live_config("echo x >> /count; wc -l < /count; trap 'exit 0' TERM; while :; do sleep 0.1; done"));
+    struct container *c = live_run(live_config(
+        "echo x >> /count; wc -l < /count; trap 'exit 0' TERM; while :; do sleep 0.1; done"));
     REQUIRE(c != NULL);
     live_sleep_ms(150);
     EXPECT_INT(live_start(c, NULL, 0).r, RUNTIME_NOT_MODIFIED);
@@ -74,7 +76,8 @@ static void removal_needs_force_while_it_runs(void)
     EXPECT(live_until(live_is_done, &d));
     EXPECT_INT(d.r, RUNTIME_CONFLICT);
     EXPECT(strstr(d.e.text, "You cannot remove a running container ") != NULL);
-    EXPECT(strstr(d.e.text, ". Stop the container before attempting removal or force remove") != NULL);
+    EXPECT(strstr(d.e.text, ". Stop the container before attempting removal or force remove") !=
+           NULL);
     struct live_done first = {0}, second = {0};
     runtime_remove(live_rt, c, true, live_on_done, &first);
     runtime_remove(live_rt, c, true, live_on_done, &second);
@@ -101,14 +104,17 @@ static void names_are_unique_and_found_in_every_form(void)
     cfg->name = mem_str("one");
     d = live_create(cfg);
     EXPECT_INT(d.r, RUNTIME_CONFLICT);
-    AUTO_FREE char *words = mem_printf("Conflict. The container name \"/one\" is already in use by container \"%s\". You have to remove (or rename) "
-                                       "that container to be able to reuse that name.", one->id);
+    AUTO_FREE char *words = mem_printf("Conflict. The container name \"/one\" is already in use by "
+                                       "container \"%s\". You have to remove (or rename) "
+                                       "that container to be able to reuse that name.",
+                                       one->id);
     EXPECT_STR(d.e.text, words);
     cfg = live_config("true");
     cfg->name = mem_str("a b");
     d = live_create(cfg);
     EXPECT_INT(d.r, RUNTIME_BAD_REQUEST);
-    EXPECT_STR(d.e.text, "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+    EXPECT_STR(d.e.text,
+               "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
     AUTO_FREE char *prefix = mem_strn(one->id, 12);
     EXPECT(runtime_find(live_rt, "/one", &found, NULL) == 0 && found == one);
     EXPECT(runtime_find(live_rt, prefix, &found, NULL) == 0 && found == one);
@@ -223,12 +229,14 @@ static char *read_logs(struct container *c, struct log_query q, int stop_after)
 static void logs_are_read_by_stream_tail_and_time(void)
 {
     LIVE();
-    struct container *c = live_run(live_config("echo one; echo two >&2; sleep 0.1; printf par; sleep 0.1; echo tial; echo four; printf last"));
+    struct container *c = live_run(live_config("echo one; echo two >&2; sleep 0.1; printf par; "
+                                               "sleep 0.1; echo tial; echo four; printf last"));
     REQUIRE(c != NULL);
     EXPECT(live_until(live_stopped, c));
     struct log_query all = {.want_stdout = true, .want_stderr = true, .tail = -1};
     AUTO_FREE char *out = read_logs(c, all, 0);
-    EXPECT(strstr(out, "1:one\n") && strstr(out, "2:two\n") && strstr(out, "1:partial\n1:four\n1:last"));
+    EXPECT(strstr(out, "1:one\n") && strstr(out, "2:two\n") &&
+           strstr(out, "1:partial\n1:four\n1:last"));
     AUTO_FREE char *slow = read_logs(c, all, 2);
     EXPECT_STR(slow, out);
     struct log_query q = {.want_stderr = true, .tail = -1};
@@ -243,7 +251,8 @@ static void logs_are_read_by_stream_tail_and_time(void)
     q.tail = 0;
     AUTO_FREE char *none = read_logs(c, q, 0);
     EXPECT_STR(none, "");
-    q = (struct log_query){.want_stdout = true, .tail = -1, .since_ns = c->finished_ns + NS_PER_SEC};
+    q = (struct log_query){
+        .want_stdout = true, .tail = -1, .since_ns = c->finished_ns + NS_PER_SEC};
     AUTO_FREE char *late = read_logs(c, q, 0);
     EXPECT_STR(late, "");
     q = (struct log_query){.want_stdout = true, .tail = -1, .until_ns = c->created_ns};
@@ -274,7 +283,8 @@ static void on_change(void *arg, int kind, const char *path)
 static void changes_tell_what_was_added_changed_and_deleted(void)
 {
     LIVE();
-    struct container *c = live_run(live_config("echo x > /etc/new; rm /bin/seq; chmod 700 /root; mkdir -p /a/b"));
+    struct container *c =
+        live_run(live_config("echo x > /etc/new; rm /bin/seq; chmod 700 /root; mkdir -p /a/b"));
     REQUIRE(c != NULL);
     EXPECT(live_until(live_stopped, c));
     struct buf b = BUF_INIT(1 << 16);
@@ -325,7 +335,8 @@ static void start_for_recovery(const char *name, const char *script)
     cfg->name = mem_str(name);
     cfg->secrets = mem_array(1, sizeof(*cfg->secrets));
     cfg->nsecrets = 1;
-    cfg->secrets[0] = (struct secret_file){.target = mem_str("/run/secrets/s"), .name = mem_str("s"), .mode = 0444};
+    cfg->secrets[0] = (struct secret_file){
+        .target = mem_str("/run/secrets/s"), .name = mem_str("s"), .mode = 0444};
     struct live_done d = live_create(cfg);
     REQUIRE(d.r == 0);
     struct secret_buf *payloads[] = {live_secret("sesame")};
@@ -334,10 +345,13 @@ static void start_for_recovery(const char *name, const char *script)
 
 static void plant_orphans(const char *id)
 {
-    live_sh("mkdir -p '%s/run/containers/%s/rootfs' '%s/data/containers/%s/upper' '%s/run/secrets/%s' && mount -t tmpfs t '%s/run/containers/%s/rootfs' && "
-            "mount -t tmpfs t '%s/run/secrets/%s' && echo old > '%s/run/secrets/%s/f' && ln -s '%s/keep-me' '%s/data/containers/%s/link' && echo 0 > '%s/run/exits/%s' && "
+    live_sh("mkdir -p '%s/run/containers/%s/rootfs' '%s/data/containers/%s/upper' "
+            "'%s/run/secrets/%s' && mount -t tmpfs t '%s/run/containers/%s/rootfs' && "
+            "mount -t tmpfs t '%s/run/secrets/%s' && echo old > '%s/run/secrets/%s/f' && ln -s "
+            "'%s/keep-me' '%s/data/containers/%s/link' && echo 0 > '%s/run/exits/%s' && "
             "echo kept > '%s/keep-me'",
-            live_top, id, live_top, id, live_top, id, live_top, id, live_top, id, live_top, id, live_top, live_top, id, live_top, id, live_top);
+            live_top, id, live_top, id, live_top, id, live_top, id, live_top, id, live_top, id,
+            live_top, live_top, id, live_top, id, live_top);
 }
 
 static void a_daemon_that_comes_back_finds_everything(void)
@@ -345,7 +359,8 @@ static void a_daemon_that_comes_back_finds_everything(void)
     LIVE();
     char orphan[ID_HEX_SIZE], short_id[ID_HEX_SIZE];
     id_hex_new(orphan);
-    start_for_recovery("long", "trap 'cat /run/secrets/s; exit 5' TERM; while :; do sleep 0.1; done");
+    start_for_recovery("long",
+                       "trap 'cat /run/secrets/s; exit 5' TERM; while :; do sleep 0.1; done");
     start_for_recovery("short", "sleep 0.3; exit 42");
     struct container_config *cfg = live_config("true");
     cfg->name = mem_str("unstarted");
@@ -355,7 +370,8 @@ static void a_daemon_that_comes_back_finds_everything(void)
     plant_orphans(orphan);
     away(900);
     reopen();
-    struct container *running = find_named("long"), *ended = find_named("short"), *created = find_named("unstarted");
+    struct container *running = find_named("long"), *ended = find_named("short"),
+                     *created = find_named("unstarted");
     REQUIRE(running && ended && created);
     EXPECT_INT(live_held, 3);
     EXPECT_INT(running->state, CONTAINER_RUNNING);
@@ -391,7 +407,9 @@ static void a_pid_that_belongs_to_another_by_now_is_not_taken_for_ours(void)
     AUTO_FREE char *state = mem_printf("%s/data/containers/%s/state.json", live_top, c->id);
     AUTO_FREE char *id = mem_str(c->id);
     away(0);
-    AUTO_FREE char *text = mem_printf("{\"state\":\"running\",\"pid\":%d,\"pid_start\":12345,\"exit_code\":0,\"started_ns\":1}", (int)getpid());
+    AUTO_FREE char *text = mem_printf(
+        "{\"state\":\"running\",\"pid\":%d,\"pid_start\":12345,\"exit_code\":0,\"started_ns\":1}",
+        (int)getpid());
     EXPECT_INT(file_replace(state, text, strlen(text), 0600, NULL), 0);
     reopen();
     c = find_named("reused");
@@ -445,9 +463,11 @@ static void starts_in_parallel_all_succeed(void)
         EXPECT_INT(done[i].r, 0);
     }
     int64_t end = clock_mono_ns();
-    printf("# one after the other: create+start %.1f ms, kill+remove %.1f ms; %d at once: create %.0f ms, start %.0f ms, kill+remove %.0f ms\n",
-           (double)(ten - begin) / 1e7, (double)(removed - ten) / 1e7, MANY, (double)(created - removed) / 1e6,
-           (double)(started - created) / 1e6, (double)(end - started) / 1e6);
+    printf("# one after the other: create+start %.1f ms, kill+remove %.1f ms; %d at once: create "
+           "%.0f ms, start %.0f ms, kill+remove %.0f ms\n",
+           (double)(ten - begin) / 1e7, (double)(removed - ten) / 1e7, MANY,
+           (double)(created - removed) / 1e6, (double)(started - created) / 1e6,
+           (double)(end - started) / 1e6);
     EXPECT_INT(live_held, 0);
 }
 

@@ -1,4 +1,5 @@
-/* runtime/test_runtime_live.c - containers that really run: life, secrets, limits, and what a hostile image tries. */
+/* runtime/test_runtime_live.c - containers that really run: life, secrets, limits, and what a
+ * hostile image tries. */
 #include "live.h"
 
 static void a_container_runs_and_its_exit_code_is_told(void)
@@ -71,9 +72,13 @@ static void check_failing_start(const char *word, const char *words, int code)
 static void a_program_that_is_not_there_fails_the_start_with_127_and_126(void)
 {
     LIVE();
-    check_failing_start("nope", "OCI runtime create failed: crun create failed: unable to start container process: exec: \"nope\": "
-                                "executable file not found in $PATH: unknown", 127);
-    check_failing_start("/nope", "exec: \"/nope\": stat /nope: no such file or directory: unknown", 127);
+    check_failing_start("nope",
+                        "OCI runtime create failed: crun create failed: unable to start container "
+                        "process: exec: \"nope\": "
+                        "executable file not found in $PATH: unknown",
+                        127);
+    check_failing_start("/nope", "exec: \"/nope\": stat /nope: no such file or directory: unknown",
+                        127);
     check_failing_start("/etc/passwd", "exec: \"/etc/passwd\": permission denied: unknown", 126);
 }
 
@@ -82,7 +87,8 @@ static void a_program_that_is_not_there_fails_the_start_with_127_and_126(void)
 static void add_secret(struct container_config *c, const char *target, uint32_t id, uint32_t mode)
 {
     c->secrets = mem_grow(c->secrets, c->nsecrets + 1, sizeof(*c->secrets));
-    c->secrets[c->nsecrets++] = (struct secret_file){.target = mem_str(target), .name = mem_str("s"), .uid = id, .gid = id, .mode = mode};
+    c->secrets[c->nsecrets++] = (struct secret_file){
+        .target = mem_str(target), .name = mem_str("s"), .uid = id, .gid = id, .mode = mode};
 }
 
 static bool secrets_left(const struct container *c)
@@ -94,10 +100,14 @@ static bool secrets_left(const struct container *c)
 static void secrets_have_their_place_owner_and_mode_and_vanish_with_the_process(void)
 {
     LIVE();
-    struct container_config *cfg = live_config("id -u; cat /run/secrets/own; echo; cat /run/secrets/sub/deep; echo; cat /etc/app/key; echo; "
-                                               "stat -c '%n %u %g %a' /run/secrets/own /run/secrets/sub /run/secrets/sub/deep /etc/app/key /run/secrets; "
-                                               "cat /run/secrets/root || echo refused; echo x > /run/secrets/new || echo readonly; "
-                                               "grep -c 'run/secrets.*ro,nosuid,nodev,noexec' /proc/mounts; grep noswap /proc/mounts | head -n1; sleep 60");
+    struct container_config *cfg = live_config(
+        "id -u; cat /run/secrets/own; echo; cat /run/secrets/sub/deep; echo; cat /etc/app/key; "
+        "echo; "
+        "stat -c '%n %u %g %a' /run/secrets/own /run/secrets/sub /run/secrets/sub/deep "
+        "/etc/app/key /run/secrets; "
+        "cat /run/secrets/root || echo refused; echo x > /run/secrets/new || echo readonly; "
+        "grep -c 'run/secrets.*ro,nosuid,nodev,noexec' /proc/mounts; grep noswap /proc/mounts | "
+        "head -n1; sleep 60");
     cfg->user = mem_str("app");
     add_secret(cfg, "/run/secrets/own", 1000, 0400);
     add_secret(cfg, "/run/secrets/sub/../sub/./deep", 0, 0777);
@@ -106,7 +116,8 @@ static void secrets_have_their_place_owner_and_mode_and_vanish_with_the_process(
     struct live_done d = live_create(cfg);
     REQUIRE(d.r == 0);
     struct container *c = d.c;
-    struct secret_buf *payloads[] = {live_secret("alpha"), live_secret("beta"), live_secret("gamma"), live_secret("delta")};
+    struct secret_buf *payloads[] = {live_secret("alpha"), live_secret("beta"),
+                                     live_secret("gamma"), live_secret("delta")};
     d = live_start(c, payloads, 4);
     if (d.r != 0)
         fprintf(stderr, "# %s\n", d.e.text);
@@ -163,7 +174,12 @@ static void a_start_without_its_secrets_fails_and_leaves_nothing(void)
 static void bad_secret_targets_are_refused(void)
 {
     LIVE();
-    const char *const bad[] = {"relative", "/run/secrets", "/", "/proc/self/attr/exec", "/run/secrets/a\nb", "/run/secrets/../../proc/x"};
+    const char *const bad[] = {"relative",
+                               "/run/secrets",
+                               "/",
+                               "/proc/self/attr/exec",
+                               "/run/secrets/a\nb",
+                               "/run/secrets/../../proc/x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct container_config *cfg = live_config("true");
         add_secret(cfg, bad[i], 0, 0444);
@@ -178,7 +194,8 @@ static void bad_secret_targets_are_refused(void)
 static void check_hostile(const char *layer)
 {
     AUTO_FREE char *image = mem_printf("busybox-%s", layer);
-    struct container_config *cfg = live_config("cat /run/secrets/x /etc/app/key; echo; stat -c %F /run/secrets /run");
+    struct container_config *cfg =
+        live_config("cat /run/secrets/x /etc/app/key; echo; stat -c %F /run/secrets /run");
     free(cfg->image);
     cfg->image = mem_str(image);
     add_secret(cfg, "/run/secrets/x", 0, 0444);
@@ -203,10 +220,14 @@ static void an_image_cannot_lead_secrets_astray(void)
     AUTO_FREE char *victim = mem_printf("%s/victim", live_top);
     live_sh("mkdir '%s' && echo precious > '%s/x'", victim, victim);
     AUTO_FREE char *absolute = mem_printf("mkdir -p run && ln -s '%s' run/secrets", victim);
-    AUTO_FREE char *climbing = mem_printf("mkdir -p run etc && ln -s '../../../../../../../..%s' run/secrets && ln -s '%s/x' etc/app", victim, victim);
-    AUTO_FREE char *above = mem_printf("ln -s '%s' run && mkdir -p etc/app && ln -s '%s/x' etc/app/key", victim, victim);
+    AUTO_FREE char *climbing = mem_printf(
+        "mkdir -p run etc && ln -s '../../../../../../../..%s' run/secrets && ln -s '%s/x' etc/app",
+        victim, victim);
+    AUTO_FREE char *above = mem_printf(
+        "ln -s '%s' run && mkdir -p etc/app && ln -s '%s/x' etc/app/key", victim, victim);
     live_layer("absolute", absolute);
-    live_layer("loop", "mkdir -p run etc/app && ln -s secrets run/secrets && ln -s key etc/app/key");
+    live_layer("loop",
+               "mkdir -p run etc/app && ln -s secrets run/secrets && ln -s key etc/app/key");
     live_layer("fifo", "mkdir -p run etc/app && mkfifo run/secrets etc/app/key");
     live_layer("device", "mkdir -p run && mknod run/secrets c 1 3");
     live_layer("above", above);
@@ -237,16 +258,23 @@ static void an_image_cannot_lead_secrets_astray(void)
 static void the_default_rights_are_the_engines(void)
 {
     LIVE();
-    AUTO_FREE char *out = live_run_out(live_config("grep -E 'Cap(Inh|Bnd|Eff)|Seccomp:|NoNewPrivs' /proc/self/status; mount -t tmpfs x /tmp || echo nomount; "
-                                                   "unshare -U true || echo nounshare; cat /proc/kcore | head -c1 | wc -c; echo 1 > /proc/sys/kernel/panic || echo roproc; "
-                                                   "touch /sys/x || echo rosys; dd if=/dev/zero of=/dev/null count=1 2>/dev/null && echo dev; "
-                                                   "mknod /tmp/disk b 254 0 && { cat /tmp/disk >/dev/null 2>&1 || echo nodisk; }; cat /proc/self/oom_score_adj"), NULL);
+    AUTO_FREE char *out =
+        live_run_out(live_config("grep -E 'Cap(Inh|Bnd|Eff)|Seccomp:|NoNewPrivs' "
+                                 "/proc/self/status; mount -t tmpfs x /tmp || echo nomount; "
+                                 "unshare -U true || echo nounshare; cat /proc/kcore | head -c1 | "
+                                 "wc -c; echo 1 > /proc/sys/kernel/panic || echo roproc; "
+                                 "touch /sys/x || echo rosys; dd if=/dev/zero of=/dev/null count=1 "
+                                 "2>/dev/null && echo dev; "
+                                 "mknod /tmp/disk b 254 0 && { cat /tmp/disk >/dev/null 2>&1 || "
+                                 "echo nodisk; }; cat /proc/self/oom_score_adj"),
+                     NULL);
     EXPECT(strstr(out, "CapInh:\t0000000000000000\n") != NULL);
     EXPECT(strstr(out, "CapBnd:\t00000000a80425fb\n") != NULL);
     EXPECT(strstr(out, "CapEff:\t00000000a80425fb\n") != NULL);
     EXPECT(strstr(out, "Seccomp:\t2\n") != NULL);
     EXPECT(strstr(out, "NoNewPrivs:\t0\n") != NULL);
-    EXPECT(strstr(out, "nomount\n") && strstr(out, "nounshare\n") && strstr(out, "roproc\n") && strstr(out, "rosys\n"));
+    EXPECT(strstr(out, "nomount\n") && strstr(out, "nounshare\n") && strstr(out, "roproc\n") &&
+           strstr(out, "rosys\n"));
     EXPECT(strstr(out, "dev\n") && strstr(out, "nodisk\n"));
     if (!strstr(out, "nodisk"))
         fprintf(stderr, "%s\n", out);
@@ -255,10 +283,14 @@ static void the_default_rights_are_the_engines(void)
 static void limits_reach_the_cgroup(void)
 {
     LIVE();
-    struct container_config *cfg = live_config("cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max "
-                                               "/sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; "
-                                               "hostname; cat /etc/hosts /etc/resolv.conf; grep NoNewPrivs /proc/self/status; touch /x || echo readonly; pwd; "
-                                               "touch /scratch/a && echo scratch; cat /host/hello");
+    struct container_config *cfg =
+        live_config("cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max "
+                    "/sys/fs/cgroup/pids/pids.max "
+                    "/sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us "
+                    "/sys/fs/cgroup/cpu.max 2>/dev/null; "
+                    "hostname; cat /etc/hosts /etc/resolv.conf; grep NoNewPrivs /proc/self/status; "
+                    "touch /x || echo readonly; pwd; "
+                    "touch /scratch/a && echo scratch; cat /host/hello");
     AUTO_FREE char *shared = mem_printf("%s/shared", live_top);
     live_sh("mkdir '%s' && echo shared > '%s/hello'", shared, shared);
     cfg->memory = 64 << 20;
@@ -271,8 +303,12 @@ static void limits_reach_the_cgroup(void)
     strv_push(&cfg->dns, mem_str("192.0.2.99"));
     cfg->mounts = mem_array(2, sizeof(*cfg->mounts));
     cfg->nmounts = 2;
-    cfg->mounts[0] = (struct mount_spec){.type = MOUNT_TMPFS, .target = mem_str("/scratch"), .tmpfs_size = 1 << 20};
-    cfg->mounts[1] = (struct mount_spec){.type = MOUNT_BIND, .source = mem_str(shared), .target = mem_str("/host"), .readonly = true};
+    cfg->mounts[0] = (struct mount_spec){
+        .type = MOUNT_TMPFS, .target = mem_str("/scratch"), .tmpfs_size = 1 << 20};
+    cfg->mounts[1] = (struct mount_spec){.type = MOUNT_BIND,
+                                         .source = mem_str(shared),
+                                         .target = mem_str("/host"),
+                                         .readonly = true};
     AUTO_FREE char *out = live_run_out(cfg, NULL);
     EXPECT(strstr(out, "67108864\n") != NULL);
     EXPECT(strstr(out, "33\n") != NULL);
@@ -284,6 +320,22 @@ static void limits_reach_the_cgroup(void)
     EXPECT(strstr(out, "readonly\n") != NULL);
     EXPECT(strstr(out, "/made/for/this\n") != NULL);
     EXPECT(strstr(out, "scratch\nshared\n") != NULL);
+}
+
+static void a_container_that_takes_too_much_memory_is_marked(void)
+{
+    LIVE();
+    struct container_config *cfg =
+        live_config("dd if=/dev/zero of=/tmp/shm/x bs=1M count=64; exit 3");
+    cfg->memory = 16 << 20;
+    cfg->mounts = mem_array(1, sizeof(*cfg->mounts));
+    cfg->nmounts = 1;
+    cfg->mounts[0] = (struct mount_spec){.type = MOUNT_TMPFS, .target = mem_str("/tmp/shm")};
+    struct container *c = live_run(cfg);
+    REQUIRE(c != NULL);
+    EXPECT(live_until(live_stopped, c));
+    EXPECT(c->oom_killed);
+    EXPECT_INT(live_remove(c).r, 0);
 }
 
 int main(void)
@@ -301,5 +353,6 @@ int main(void)
     TEST(an_image_cannot_lead_secrets_astray);
     TEST(the_default_rights_are_the_engines);
     TEST(limits_reach_the_cgroup);
+    TEST(a_container_that_takes_too_much_memory_is_marked);
     return live_finish();
 }

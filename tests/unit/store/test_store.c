@@ -68,6 +68,40 @@ static void each_view_keeps_its_own_object_while_an_update_is_on_its_way(void)
     EXPECT_INT(store_count(fx.store, STORE_COMMITTED, STORE_SECRET), 1);
 }
 
+static int same_as_object(const void *object, const void *packed, size_t n, void *arg)
+{
+    Pb__Secret *again = pb__secret__unpack(NULL, n, packed);
+    const Pb__Secret *s = object;
+    EXPECT(again && strcmp(again->id, s->id) == 0 && again->internal == s->internal);
+    EXPECT(again && again->meta->version->index == s->meta->version->index);
+    pb__secret__free_unpacked(again, NULL);
+    ++*(int *)arg;
+    return 0;
+}
+
+static void the_bytes_of_a_list_follow_every_change(void)
+{
+    int n = 0;
+    propose_create(STORE_SECRET, secret("a", "a"), NULL);
+    propose_create(STORE_SECRET, secret("b", "b"), NULL);
+    EXPECT_INT(store_each_packed(fx.store, STORE_SECRET, same_as_object, &n), 0);
+    EXPECT_INT(n, 0); /* only what is durable */
+    fixture_run(&fx);
+    store_each_packed(fx.store, STORE_SECRET, same_as_object, &n);
+    EXPECT_INT(n, 2);
+    Pb__Secret *changed = store_copy(STORE_SECRET, committed("a"));
+    changed->internal = true;
+    struct store_batch *b = store_batch_new(fx.store);
+    store_update(b, STORE_SECRET, changed);
+    store_remove(b, STORE_SECRET, "b");
+    store_propose(fx.store, b, NULL, NULL);
+    fixture_run(&fx);
+    n = 0;
+    store_each_packed(fx.store, STORE_SECRET, same_as_object, &n);
+    EXPECT_INT(n, 1);
+    EXPECT(((const Pb__Secret *)committed("a"))->internal);
+}
+
 static void what_waits_shares_one_flush(void)
 {
     struct outcome o[50] = {0};
@@ -270,6 +304,7 @@ int main(void)
     STORE_TEST(a_create_is_in_tip_at_once_and_committed_when_durable);
     STORE_TEST(an_object_is_stamped_with_its_index_and_times);
     STORE_TEST(each_view_keeps_its_own_object_while_an_update_is_on_its_way);
+    STORE_TEST(the_bytes_of_a_list_follow_every_change);
     STORE_TEST(what_waits_shares_one_flush);
     STORE_TEST(an_empty_batch_is_done_later_and_takes_no_index);
     STORE_TEST(lookup_by_prefix_is_in_order_of_id);
