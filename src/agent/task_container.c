@@ -83,7 +83,7 @@ static int take_mount(const Pb__Mount *m, struct mount_spec *out, struct err *e)
 }
 
 /* The engine's Atoi: a sign and digits. -1 leaves the owner as it is, which is root. */
-static int take_owner(const char *text, uint32_t *ret, struct err *e)
+static int read_owner(const char *text, uint32_t *ret, struct err *e)
 {
     int64_t v;
     if (str_empty(text)) {
@@ -92,21 +92,38 @@ static int take_owner(const char *text, uint32_t *ret, struct err *e)
     }
     if (str_to_i64(text, &v) != 0)
         return err_set(e, -EINVAL,
-                       "starting container failed: strconv.Atoi: parsing \"%.64s\": invalid syntax",
-                       text);
+                       "strconv.Atoi: parsing \"%.64s\": invalid syntax", text);
     if (v < -1 || v >= UINT32_MAX)
-        return err_set(e, -ERANGE, "starting container failed: \"%.64s\" is not a user or group id",
-                       text);
+        return err_set(e, -ERANGE, "\"%.64s\" is not a user or group id", text);
     *ret = v == -1 ? 0 : (uint32_t)v;
     return 0;
 }
 
-static int take_secret(const Pb__SecretReference *ref, struct secret_file *out, struct err *e)
+static int read_owners(const Pb__FileTarget *f, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e)
+{
+    int r = read_owner(f->uid, ret_uid, e);
+    return r < 0 ? r : read_owner(f->gid, ret_gid, e);
+}
+
+int task_container_check_start(const Pb__Task *t, struct err *e)
+{
+    const Pb__ContainerSpec *s = t->spec->container;
+    uint32_t uid, gid;
+    int r = 0;
+    for (size_t i = 0; i < s->n_secrets && r == 0; i++)
+        if (s->secrets[i]->target_case == PB__SECRET_REFERENCE__TARGET_FILE)
+            r = read_owners(s->secrets[i]->file, &uid, &gid, e);
+    return r;
+}
+
+/* An owner that cannot be read is told at the start (task_container_check_start): what is made here
+ * for it is never written. */
+static void take_secret(const Pb__SecretReference *ref, struct secret_file *out)
 {
     const Pb__FileTarget *f = ref->file;
-    int r = take_owner(f->uid, &out->uid, e);
-    if (r == 0)
-        r = take_owner(f->gid, &out->gid, e);
+    struct err unread;
+    if (read_owners(f, &out->uid, &out->gid, &unread) != 0)
+        out->uid = out->gid = 0;
     out->mode = f->mode & 0777;
     out->name = mem_str(ref->secret_name);
     out->target = f->name[0] == '/' ? mem_str(f->name) : mem_printf("/run/secrets/%s", f->name);

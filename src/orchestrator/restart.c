@@ -47,6 +47,17 @@ static bool on_lost_node(const struct plan *p, const Pb__Task *t)
     return !str_empty(t->node_id) && node_lost(plan_node(p, t->node_id));
 }
 
+/* A follower that ended before its own start was due (its image is not there): the next one comes
+ * when it would have run, or each would follow the other without a pause. */
+static bool ended_before_its_start(struct plan *p, const struct item *it)
+{
+    int64_t at = task_note_ns(it->t, TASK_NOTE_START_AT);
+    if ((int)it->t->desired_state != TASK_READY || p->now >= at)
+        return false;
+    plan_wake(p, at);
+    return true;
+}
+
 static void restart_slot(struct plan *p, struct slot *s)
 {
     struct item *ended = NULL;
@@ -57,7 +68,8 @@ static void restart_slot(struct plan *p, struct slot *s)
         if (!task_wanted(it->t))
             continue;
         bool away = on_lost_node(p, it->t);
-        if (!away && !task_state_is_final(task_state(it->t))) {
+        if (!away &&
+            (!task_state_is_final(task_state(it->t)) || ended_before_its_start(p, it))) {
             followed = true;
             continue;
         }
@@ -90,7 +102,7 @@ static void raise_item(struct plan *p, struct slot *s, struct item *it)
     int64_t at = task_note_ns(it->t, TASK_NOTE_START_AT);
     int64_t born = it->t->meta ? pb_time_ns(it->t->meta->created_at) : p->now;
 
-    if (task_state(it->t) < TASK_ASSIGNED)
+    if (task_state(it->t) < TASK_ASSIGNED || task_state_is_final(task_state(it->t)))
         return; /* without a place it stays READY, as the engine shows it; its place wakes us */
     if (p->now < at) {
         plan_wake(p, at);

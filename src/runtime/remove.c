@@ -64,6 +64,8 @@ static void kill_first(struct op *op)
                            c->pub.id));
         return;
     }
+    const struct runtime_event ev = {.action = "kill", .c = &c->pub, .signal = SIGKILL};
+    rt_emit(c, &ev);
     op->on_exit = on_killed;
     op_release(op);
 }

@@ -46,6 +46,23 @@ static void a_failed_task_has_a_successor_at_once_that_starts_after_the_delay(vo
     world_close();
 }
 
+static void a_successor_that_is_rejected_before_its_start_is_followed_after_its_delay(void)
+{
+    open_with(ANY, 0, 0);
+    end_newest(TASK_REJECTED);
+    set_task(newest("web", 1, NULL), TASK_ASSIGNED, "n1");
+    fx.now += SECONDS(1);
+    end_newest(TASK_REJECTED);
+    EXPECT_INT(count_tasks("web", -1, -1), 2);
+    EXPECT_INT(count_tasks("web", TASK_REJECTED, TASK_READY), 1);
+    EXPECT_INT(wake, fx.now + SECONDS(4));
+    fx.now += SECONDS(4);
+    world_pass();
+    EXPECT_INT(count_tasks("web", -1, -1), 3);
+    EXPECT_INT(count_tasks("web", TASK_REJECTED, TASK_SHUTDOWN), 2);
+    world_close();
+}
+
 static void the_delay_outlives_the_manager(void)
 {
     open_with(ANY, 0, 0);
@@ -180,20 +197,10 @@ static void a_task_that_will_not_stop_holds_its_successor_for_a_minute(void)
     world_close();
 }
 
-static void a_rejected_task_that_was_only_made_ready_is_followed_too(void)
-{
-    open_with(ANY, 0, 0);
-    end_newest(TASK_FAILED);
-    set_task(newest("web", 1, NULL), TASK_ASSIGNED, "n1");
-    end_newest(TASK_REJECTED);
-    EXPECT_INT(count_tasks("web", -1, -1), 3);
-    EXPECT_INT(count_tasks("web", TASK_NEW, TASK_READY), 1);
-    world_close();
-}
-
 int main(void)
 {
     TEST(a_failed_task_has_a_successor_at_once_that_starts_after_the_delay);
+    TEST(a_successor_that_is_rejected_before_its_start_is_followed_after_its_delay);
     TEST(the_delay_outlives_the_manager);
     TEST(on_failure_leaves_a_finished_task_alone_and_none_leaves_all_of_them);
     TEST(max_attempts_ends_the_restarts_and_a_new_spec_begins_them_anew);
@@ -201,6 +208,5 @@ int main(void)
     TEST(a_slot_keeps_as_many_records_as_the_cluster_says);
     TEST(without_a_cluster_object_five_records_are_kept);
     TEST(a_task_that_will_not_stop_holds_its_successor_for_a_minute);
-    TEST(a_rejected_task_that_was_only_made_ready_is_followed_too);
     return check_done();
 }
