@@ -167,7 +167,7 @@ static void step_start(struct agent_task *t)
     struct err e = {0};
     begin(t);
     agent_task_set(t, PB__TASK_STATE__TASK_STATE_STARTING, "starting", NULL);
-    if (gather_secrets(t, &payloads, &n, &e) != 0) {
+    if (task_container_check_start(t->task, &e) != 0 || gather_secrets(t, &payloads, &n, &e) != 0) {
         fail_start(t, err_text(&e));
         end(t);
         return;

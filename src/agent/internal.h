@@ -89,5 +89,8 @@ const struct agent_secret *agent_secrets_find(struct agent *a, const char *id);
 /* task_container.c */
 MUST_CHECK int task_container_config(const Pb__Task *t, const char *node_id,
                                      struct container_config **ret, struct err *e);
+/* What the engine finds only when it starts the container: owners of secrets that are no numbers.
+ */
+MUST_CHECK int task_container_check_start(const Pb__Task *t, struct err *e);
 char *task_container_name(const Pb__Task *t, const char *node_id);
 #endif

@@ -91,8 +91,7 @@ static int read_owner(const char *text, uint32_t *ret, struct err *e)
         return 0;
     }
     if (str_to_i64(text, &v) != 0)
-        return err_set(e, -EINVAL,
-                       "strconv.Atoi: parsing \"%.64s\": invalid syntax", text);
+        return err_set(e, -EINVAL, "strconv.Atoi: parsing \"%.64s\": invalid syntax", text);
     if (v < -1 || v >= UINT32_MAX)
         return err_set(e, -ERANGE, "\"%.64s\" is not a user or group id", text);
     *ret = v == -1 ? 0 : (uint32_t)v;
@@ -127,20 +126,15 @@ static void take_secret(const Pb__SecretReference *ref, struct secret_file *out)
     out->mode = f->mode & 0777;
     out->name = mem_str(ref->secret_name);
     out->target = f->name[0] == '/' ? mem_str(f->name) : mem_printf("/run/secrets/%s", f->name);
-    return r;
 }
 
-static int take_secrets(const Pb__ContainerSpec *s, struct container_config *c, struct err *e)
+static void take_secrets(const Pb__ContainerSpec *s, struct container_config *c)
 {
     c->secrets = mem_array(s->n_secrets + 1, sizeof(*c->secrets));
     for (size_t i = 0; i < s->n_secrets; i++) {
-        if (s->secrets[i]->target_case != PB__SECRET_REFERENCE__TARGET_FILE)
-            continue;
-        int r = take_secret(s->secrets[i], &c->secrets[c->nsecrets++], e);
-        if (r != 0)
-            return r;
+        if (s->secrets[i]->target_case == PB__SECRET_REFERENCE__TARGET_FILE)
+            take_secret(s->secrets[i], &c->secrets[c->nsecrets++]);
     }
-    return 0;
 }
 
 static int take_mounts(const Pb__ContainerSpec *s, struct container_config *c, struct err *e)
@@ -225,9 +219,8 @@ int task_container_config(const Pb__Task *t, const char *node_id, struct contain
     take_labels(t, node_id, c->name, c);
     take_hosts(s, c);
     take_limits(t, c);
+    take_secrets(s, c);
     int r = take_mounts(s, c, e);
-    if (r == 0)
-        r = take_secrets(s, c, e);
     if (r != 0) {
         container_config_free(c);
         return r;

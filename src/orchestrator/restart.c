@@ -68,8 +68,7 @@ static void restart_slot(struct plan *p, struct slot *s)
         if (!task_wanted(it->t))
             continue;
         bool away = on_lost_node(p, it->t);
-        if (!away &&
-            (!task_state_is_final(task_state(it->t)) || ended_before_its_start(p, it))) {
+        if (!away && (!task_state_is_final(task_state(it->t)) || ended_before_its_start(p, it))) {
             followed = true;
             continue;
         }

@@ -178,7 +178,7 @@ static bool was_oom_killed(const struct ct *c)
                                                    c->rt->cgroup_parent, c->pub.id);
         const char *count = buf_read_file(&b, path, NULL) == 0 ? strstr(b.p, "oom_kill ") : NULL;
         if (count)
-            return strtoull(count + strlen("oom_kill "), NULL, 10) > 0;
+            return count[strlen("oom_kill ")] != '0';
     }
     return false;
 }

@@ -1,6 +1,8 @@
-/* fuzz/fuzz_image_config.c - what strangers write into archives and registries: configurations, manifests, changes.
+/* fuzz/fuzz_image_config.c - what strangers write into archives and registries: configurations,
+ * manifests, changes.
  *
- * The first byte chooses which. A configuration that is accepted is written and must be accepted again. */
+ * The first byte chooses which. A configuration that is accepted is written and must be accepted
+ * again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* fuzz/fuzz_image_ref.c - image references: what is accepted is in normal form and stays the same when it is read again. */
+/* fuzz/fuzz_image_ref.c - image references: what is accepted is in normal form and stays the same
+ * when it is read again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

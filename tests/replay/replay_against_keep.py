@@ -21,12 +21,12 @@ SCENARIOS = ("05_seed000_db_pwd", "07_seed002_nginx", "09_seed003_linuxtips")
 CLIS = {"docker": DOCKER, "keep": KEEP}
 
 
-def tolerances(shared, where):
-    """The recordings' own rules and ours, in one file for the replayer."""
+def tolerances(shared, cli, where):
+    """The recordings' own rules and ours, in one file for the replayer. Ours may be for one CLI only ("cli")."""
     with open(shared + "/replay/tolerances.json") as f:
         rules = json.load(f)
     with open(os.path.join(HERE, "tolerances.json")) as f:
-        rules["rules"] += json.load(f)["rules"]
+        rules["rules"] += [r for r in json.load(f)["rules"] if r.pop("cli", cli) == cli]
     with open(where, "w") as f:
         json.dump(rules, f)
     return where
@@ -44,7 +44,7 @@ def rootfs(where):
 def command(shared, scenario, opt, cli, lab):
     argv = ["nsenter", "--net=/run/netns/" + lab.name, sys.executable, shared + "/replay/replay.py", "--host", "unix://" + lab.sock,
             "--rootfs", rootfs(lab.dir + "/rootfs.tar"), "--reset", "--scratch", lab.dir + "/scratch",
-            "--tolerances", tolerances(shared, lab.dir + "/tolerances.json")]
+            "--tolerances", tolerances(shared, cli, lab.dir + "/tolerances.json")]
     if cli == "keep":
         argv += ["--cli", KEEP, "--host-env", "KEEP_HOST"]
     if opt.http:

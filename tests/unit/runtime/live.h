@@ -1,6 +1,8 @@
-/* runtime/live.h - real containers for tests: busybox as the only image, no network, everything below one temporary directory.
+/* runtime/live.h - real containers for tests: busybox as the only image, no network, everything
+ * below one temporary directory.
  *
- * The image store and the network are stood in for by the few functions that the runtime calls. Included once by each test program. */
+ * The image store and the network are stood in for by the few functions that the runtime calls.
+ * Included once by each test program. */
 #ifndef RUNTIME_LIVE_H
 #define RUNTIME_LIVE_H
 #include <dirent.h>
@@ -31,6 +33,8 @@ static struct runtime *live_rt;
 static char *live_top;
 static const char *live_skip;
 static struct subreaper *live_reaper;
+static char live_cgroup[48];
+static pid_t live_guardian;
 
 /* ---- stand-ins ---- */
 
@@ -47,7 +51,8 @@ int image_find(struct image_store *s, const char *ref, const struct image **ret)
     if (!str_starts(ref, "busybox"))
         return IMAGE_NOT_FOUND;
     img = (struct image){.layer_dirs = dirs, .config = {.env = live_env}};
-    str_copy(img.id, sizeof img.id, "sha256:1111111111111111111111111111111111111111111111111111111111111111");
+    str_copy(img.id, sizeof img.id,
+             "sha256:1111111111111111111111111111111111111111111111111111111111111111");
     dirs[0] = live_layers[0];
     dirs[1] = NULL;
     for (size_t i = 1; i < live_nlayers; i++) { /* "busybox-NAME": the layer NAME on top */
@@ -108,13 +113,18 @@ static void live_make_netns(const char *path)
     AUTO_CLOSE int fd = open(path, O_CREAT | O_RDONLY | O_CLOEXEC, 0600);
     pid_t pid = fork();
     if (pid == 0)
-        _exit(unshare(CLONE_NEWNET) == 0 && mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) == 0 ? 0 : 1);
+        _exit(unshare(CLONE_NEWNET) == 0 &&
+                      mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) == 0
+                  ? 0
+                  : 1);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
 }
 
 void network_attach(struct network *n, const char *id, enum network_mode mode,
-                    void (*on_done)(void *arg, int r, const struct err *e, const struct network_endpoint *ep), void *arg)
+                    void (*on_done)(void *arg, int r, const struct err *e,
+                                    const struct network_endpoint *ep),
+                    void *arg)
 {
     struct live_attach *a = NEW(struct live_attach);
     AUTO_FREE char *path = live_netns(id);
@@ -159,7 +169,8 @@ void network_sweep(struct network *n, bool (*keep)(void *arg, const char *id), v
         closedir(d);
 }
 
-char *network_resolv_conf(const char *const *dns, const char *const *search, const char *const *options)
+char *network_resolv_conf(const char *const *dns, const char *const *search,
+                          const char *const *options)
 {
     (void)search, (void)options;
     return mem_printf("nameserver %s\n", dns && dns[0] ? dns[0] : "192.0.2.53");
@@ -362,7 +373,10 @@ static int live_open(void)
     AUTO_FREE char *data = mem_printf("%s/data", live_top);
     AUTO_FREE char *run = mem_printf("%s/run", live_top);
     AUTO_FREE char *helper = mem_printf("%s/keep-runtime", live_top);
-    struct runtime_options o = {.data_root = data, .exec_root = run, .runtime_helper = helper, .cgroup_parent = "/keep-unit-test"};
+    struct runtime_options o = {.data_root = data,
+                                .exec_root = run,
+                                .runtime_helper = helper,
+                                .cgroup_parent = live_cgroup};
     struct err e = {0};
     int r = runtime_open(&live_loop, &o, &live_rt, &e);
     if (r != 0)
@@ -370,10 +384,38 @@ static int live_open(void)
     return r;
 }
 
+/* A process that outlives this one when it is killed, and clears away what it had. The pipe ends
+ * when we do. */
+static void live_guard(void)
+{
+    int ends[2];
+    char byte;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    live_guardian = fork();
+    if (live_guardian != 0) {
+        close(ends[0]);
+        return;
+    }
+    close(ends[1]);
+    setsid();
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+        ;
+    live_sh("for p in $(cat /sys/fs/cgroup/*%s/*/cgroup.procs /sys/fs/cgroup%s/*/cgroup.procs "
+            "2>/dev/null); do kill -9 $p; done; sleep 0.5; "
+            "grep -o ' %s/[^ ]*' /proc/mounts | sort -r | while read m; do umount -l \"$m\"; done; "
+            "rmdir /sys/fs/cgroup/*%s/* /sys/fs/cgroup/*%s /sys/fs/cgroup%s 2>/dev/null; rm -rf "
+            "--one-file-system '%s'",
+            live_cgroup, live_cgroup, live_top, live_cgroup, live_cgroup, live_cgroup, live_top);
+    _exit(0);
+}
+
 static int live_init(void)
 {
-    static const char *const applets[] = {"sh", "cat", "ls", "sleep", "echo", "id", "stat", "mount", "env", "pwd", "head", "tr", "grep",
-                                          "stty", "dd", "unshare", "mknod", "chmod", "hostname", "seq", "wc", "touch", "rm", "mkdir", "true"};
+    static const char *const applets[] = {
+        "sh",       "cat",  "ls", "sleep", "echo", "id",    "stat",    "mount", "env",
+        "pwd",      "head", "tr", "grep",  "stty", "dd",    "unshare", "mknod", "chmod",
+        "hostname", "seq",  "wc", "touch", "rm",   "mkdir", "true"};
     struct err e = {0};
     uv_loop_init(&live_loop);
     if (geteuid() != 0)
@@ -383,15 +425,21 @@ static int live_init(void)
     if (live_skip)
         return 0;
     log_init("test", LOG_WARN);
-    if (secret_arena_open(16 << 20, &e) != 0 || subreaper_start(&live_loop, NULL, NULL, &live_reaper, &e) != 0) {
+    if (secret_arena_open(16 << 20, &e) != 0 ||
+        subreaper_start(&live_loop, NULL, NULL, &live_reaper, &e) != 0) {
         fprintf(stderr, "# %s\n", e.text);
         return -1;
     }
     live_top = mem_str(check_tmpdir());
+    snprintf(live_cgroup, sizeof live_cgroup, "/keep-unit-test-%d", (int)getpid());
+    live_guard();
     chmod(live_top, 0711);
-    live_sh("cd '%s' && mkdir -p layers/base/bin layers/base/etc layers/base/tmp layers/base/root run/netns && cp /usr/bin/busybox layers/base/bin/ && "
-            "printf 'root:x:0:0:root:/root:/bin/sh\\napp:x:1000:1000::/home/app:/bin/sh\\n' > layers/base/etc/passwd && "
-            "printf 'root:x:0:\\napp:x:1000:\\nextra:x:2000:app\\n' > layers/base/etc/group && chmod 1777 layers/base/tmp",
+    live_sh("cd '%s' && mkdir -p layers/base/bin layers/base/etc layers/base/tmp layers/base/root "
+            "run/netns && cp /usr/bin/busybox layers/base/bin/ && "
+            "printf 'root:x:0:0:root:/root:/bin/sh\\napp:x:1000:1000::/home/app:/bin/sh\\n' > "
+            "layers/base/etc/passwd && "
+            "printf 'root:x:0:\\napp:x:1000:\\nextra:x:2000:app\\n' > layers/base/etc/group && "
+            "chmod 1777 layers/base/tmp",
             live_top);
     for (size_t i = 0; i < sizeof applets / sizeof applets[0]; i++) {
         AUTO_FREE char *link = mem_printf("%s/layers/base/bin/%s", live_top, applets[i]);
@@ -432,7 +480,9 @@ static int live_finish(void)
     live_sleep_ms(20);
     subreaper_free(live_reaper);
     network_sweep(NULL, live_keep_none, NULL);
-    live_sh("rmdir /sys/fs/cgroup/*/keep-unit-test /sys/fs/cgroup/keep-unit-test 2>/dev/null; true");
+    live_sh("rmdir /sys/fs/cgroup/*%s /sys/fs/cgroup%s 2>/dev/null; true", live_cgroup,
+            live_cgroup);
+    kill(live_guardian, SIGKILL);
     live_sleep_ms(20);
     uv_loop_close(&live_loop);
     for (size_t i = 0; i < live_nlayers; i++)

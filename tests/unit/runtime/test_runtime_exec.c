@@ -1,4 +1,5 @@
-/* runtime/test_runtime_exec.c - clients of a process: attach, exec, terminals, readers that are slow or gone. */
+/* runtime/test_runtime_exec.c - clients of a process: attach, exec, terminals, readers that are
+ * slow or gone. */
 #include "live.h"
 
 struct client { /* collects what it is given */
@@ -117,7 +118,8 @@ static void an_exec_gives_both_streams_and_its_exit_code(void)
     REQUIRE(c != NULL);
     EXPECT_INT(c->r, 0);
     EXPECT(live_until(live_flag, &c->ended));
-    EXPECT_STR(c->out.p, "out container 1\nuid=1000(app) gid=1000(app) groups=1000(app),2000(extra)\n/tmp\n");
+    EXPECT_STR(c->out.p,
+               "out container 1\nuid=1000(app) gid=1000(app) groups=1000(app),2000(extra)\n/tmp\n");
     EXPECT_STR(c->err.p, "err\n");
     EXPECT_INT(x->exit_code, 7);
     EXPECT(!x->running);
@@ -138,7 +140,8 @@ static void on_told(void *arg, const struct runtime_event *ev)
     if (t->of && ev->c != t->of)
         return;
     t->of = ev->c;
-    buf_printf(&t->words, "%s%s%s|", ev->action, ev->exec_id ? " by exec" : "", ev->network_id ? " " : "");
+    buf_printf(&t->words, "%s%s%s|", ev->action, ev->exec_id ? " by exec" : "",
+               ev->network_id ? " " : "");
     if (ev->network_id)
         EXPECT_STR(ev->network_id, LIVE_NETWORK);
 }
@@ -163,7 +166,8 @@ static void what_happens_to_a_container_is_told_in_order_and_in_the_engines_word
     EXPECT_INT(live_remove(sleeper).r, 0);
     EXPECT_STR(t.words.p, "create|connect |start|"
                           "exec_create: true  by exec|exec_start: true  by exec|exec_die by exec|"
-                          "exec_create: /bin/sh -c exit 0 by exec|exec_start: /bin/sh -c exit 0 by exec|exec_die by exec|"
+                          "exec_create: /bin/sh -c exit 0 by exec|exec_start: /bin/sh -c exit 0 by "
+                          "exec|exec_die by exec|"
                           "kill|die|disconnect |destroy|");
     runtime_unwatch(w);
     buf_free(&t.words);
@@ -185,22 +189,26 @@ static void check_failing_exec(struct exec_config *cfg, const char *words)
 static void an_exec_that_cannot_be_says_why_in_the_engines_words(void)
 {
     LIVE();
-    check_failing_exec(exec_word("nosuchcmd"), "OCI runtime exec failed: exec failed: unable to start container process: exec: \"nosuchcmd\": "
+    check_failing_exec(exec_word("nosuchcmd"), "OCI runtime exec failed: exec failed: unable to "
+                                               "start container process: exec: \"nosuchcmd\": "
                                                "executable file not found in $PATH: unknown");
-    check_failing_exec(exec_word("/etc/passwd"), "OCI runtime exec failed: exec failed: unable to start container process: exec: \"/etc/passwd\": "
+    check_failing_exec(exec_word("/etc/passwd"), "OCI runtime exec failed: exec failed: unable to "
+                                                 "start container process: exec: \"/etc/passwd\": "
                                                  "permission denied: unknown");
     struct exec_config *x = exec_word("ls");
     x->user = mem_str("nouser");
     check_failing_exec(x, "unable to find user nouser: no matching entries in passwd file");
     x = exec_word("ls");
     x->workdir = mem_str("relative");
-    check_failing_exec(x, "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown");
+    check_failing_exec(
+        x, "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown");
     x = exec_word("ls");
     x->user = mem_str("4294967295");
     check_failing_exec(x, "uids and gids must be in range 0-2147483647");
     struct exec *none;
     struct err e = {0};
-    EXPECT_INT(runtime_exec_create(live_rt, sleeper, exec_config(NULL), &none, &e), RUNTIME_BAD_REQUEST);
+    EXPECT_INT(runtime_exec_create(live_rt, sleeper, exec_config(NULL), &none, &e),
+               RUNTIME_BAD_REQUEST);
     EXPECT_STR(e.text, "No exec command specified");
     EXPECT_INT(runtime_exec_find(live_rt, "nosuch", &none, &e), RUNTIME_NOT_FOUND);
     EXPECT_STR(e.text, "No such exec instance: nosuch");
@@ -250,7 +258,9 @@ static void a_detached_exec_runs_by_itself(void)
     LIVE();
     struct exec *x;
     struct client *c = client_new();
-    EXPECT_INT(runtime_exec_create(live_rt, sleeper, exec_config("echo done > /tmp/detached; exit 3"), &x, NULL), 0);
+    EXPECT_INT(runtime_exec_create(live_rt, sleeper,
+                                   exec_config("echo done > /tmp/detached; exit 3"), &x, NULL),
+               0);
     runtime_exec_start(live_rt, x, NULL, on_started, c);
     EXPECT(live_until(live_flag, &c->started));
     EXPECT_INT(c->r, 0);
@@ -274,7 +284,8 @@ static void an_exec_with_a_terminal_has_its_size_and_both_ways(void)
 {
     LIVE();
     struct exec *x;
-    struct exec_config *cfg = exec_config("stty size; echo $TERM; echo ready; read a; stty size; echo got $a; exit 5");
+    struct exec_config *cfg =
+        exec_config("stty size; echo $TERM; echo ready; read a; stty size; echo got $a; exit 5");
     cfg->tty = cfg->attach_stdin = true;
     cfg->rows = 33;
     cfg->cols = 77;
@@ -300,7 +311,10 @@ static void a_reader_that_stops_makes_only_its_own_exec_wait(void)
     struct client *c = client_new();
     c->accept = 100000;
     const struct stream_sink sink = sink_of(c);
-    EXPECT_INT(runtime_exec_create(live_rt, sleeper, exec_config("head -c 8000000 /dev/zero | tr '\\0' x; echo done"), &x, NULL), 0);
+    EXPECT_INT(runtime_exec_create(live_rt, sleeper,
+                                   exec_config("head -c 8000000 /dev/zero | tr '\\0' x; echo done"),
+                                   &x, NULL),
+               0);
     runtime_exec_start(live_rt, x, &sink, on_started, c);
     EXPECT(live_until(live_flag, &c->blocked));
     struct client *other = exec_start(exec_config("echo alive"), &y);
@@ -322,7 +336,8 @@ static void a_client_that_goes_away_leaves_the_exec_running(void)
 {
     LIVE();
     struct exec *x;
-    struct client *c = exec_start(exec_config("for i in 1 2 3 4; do seq 1 20000; sleep 0.1; done; exit 4"), &x);
+    struct client *c =
+        exec_start(exec_config("for i in 1 2 3 4; do seq 1 20000; sleep 0.1; done; exit 4"), &x);
     REQUIRE(c != NULL && c->r == 0);
     stream_close(TAKE(c->s));
     EXPECT(live_until(exec_over, x));
@@ -357,7 +372,8 @@ static void an_attached_client_sends_before_the_start_and_gets_everything(void)
 static void an_attached_terminal_can_be_resized_and_detached_from(void)
 {
     LIVE();
-    struct container_config *cfg = live_config("echo ready; read a; stty size; read b; echo got $a $b; exit 3");
+    struct container_config *cfg =
+        live_config("echo ready; read a; stty size; read b; echo got $a $b; exit 3");
     cfg->open_stdin = cfg->stdin_once = cfg->tty = true;
     struct live_done d = live_create(cfg);
     REQUIRE(d.r == 0);
