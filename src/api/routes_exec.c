@@ -312,7 +312,9 @@ static void on_exec_inspect(struct api_call *c)
     jw_str(&w, "entrypoint", f->cmd[0]);
     jw_strv(&w, "arguments", (const char *const *)f->cmd + 1);
     jw_bool(&w, "privileged", f->privileged);
-    jw_str_opt(&w, "user", f->user);
+    /* The engine fills in the container's own. */
+    jw_str_opt(&w, "user",
+               str_empty(f->user) && x->container ? x->container->config->user : f->user);
     jw_end_object(&w);
     jw_bool(&w, "OpenStdin", f->attach_stdin);
     jw_bool(&w, "OpenStderr", f->attach_stderr);

@@ -206,6 +206,12 @@ void spec_write_exec(const struct spec_input *in, const struct exec_config *x, c
     struct jw w = JW_INIT(ret);
     jw_object(&w, NULL);
     write_process_head(&w, in, (const char *const *)x->env, x->tty, workdir);
+    if (x->tty && x->rows && x->cols) { /* set before the program runs: it may ask at once */
+        jw_object(&w, "consoleSize");
+        jw_uint(&w, "height", x->rows);
+        jw_uint(&w, "width", x->cols);
+        jw_end_object(&w);
+    }
     jw_strv(&w, "args", (const char *const *)x->cmd);
     jw_end_object(&w);
 }

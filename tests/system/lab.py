@@ -76,6 +76,8 @@ class Lab:
     def __init__(self, start=True, args=(), env=None, images=True, debug=True):
         Lab.count += 1
         self.name = "kt%d-%d" % (os.getpid(), Lab.count)
+        # Not the default: a keepd that starts clears what it does not know below its parent, also another's.
+        self.cgroup = "/keep-" + self.name
         self.dir = tempfile.mkdtemp(prefix="keep-system-")
         self.data, self.run = self.dir + "/data", self.dir + "/run"
         self.sock, self.log = self.dir + "/keep.sock", self.dir + "/keepd.log"
@@ -100,7 +102,7 @@ class Lab:
 
     def command(self):
         return ["nsenter", "--net=/run/netns/" + self.name, KEEPD, *(["-D"] if self.debug else []), "--data-root", self.data, "--exec-root", self.run,
-                "-H", "unix://" + self.sock, "-p", self.dir + "/keepd.pid"] + self.args
+                "-H", "unix://" + self.sock, "-p", self.dir + "/keepd.pid", "--cgroup-parent", self.cgroup] + self.args
 
     def start(self, wait=True):
         self.logfile = open(self.log, "ab")
@@ -264,6 +266,12 @@ class Lab:
         time.sleep(0.05)
         for line in sorted(self.mounts(), key=len, reverse=True):
             subprocess.run(["umount", "-l", line.split()[1]], check=False, stderr=subprocess.DEVNULL)
+        with open("/proc/self/mounts") as f:
+            cgroups = [line.split()[1] for line in f if line.split()[2] in ("cgroup", "cgroup2")]
+        for c in cgroups:
+            for base, _, _ in os.walk(c + self.cgroup, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(base)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def cgroup_pids(self):

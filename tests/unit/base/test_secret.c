@@ -569,6 +569,28 @@ static void every_digit_has_its_value(void)
     }
 }
 
+/* Whole pieces go sixteen digits at a time, single bytes one by one: every byte at every place,
+ * both ways. */
+static void base64_many_at_once_and_one_by_one_agree(void)
+{
+    char in[40];
+    for (unsigned c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 16; at++) {
+            struct secret_base64 whole = {0}, single = {0};
+            AUTO_SECRET struct secret_buf *a = secret_buf_new(64), *b = secret_buf_new(64);
+            memcpy(in, "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNk", sizeof in);
+            in[at] = (char)c;
+            int ra = secret_base64_step(&whole, in, sizeof in, a), rb = 0;
+            for (size_t i = 0; i < sizeof in && rb == 0; i++)
+                rb = secret_base64_step(&single, in + i, 1, b);
+            if (ra != rb || whole.at != single.at || !secret_buf_equal(a, b)) {
+                check_fail(__FILE__, __LINE__, "a byte is taken in another way");
+                return;
+            }
+        }
+    }
+}
+
 static void base64_past_the_capacity_is_told(void)
 {
     char out[64];
@@ -601,6 +623,7 @@ int main(void)
     TEST(base64_is_decoded_in_pieces_of_any_size);
     TEST(bad_base64_is_refused_at_its_place);
     TEST(every_digit_has_its_value);
+    TEST(base64_many_at_once_and_one_by_one_agree);
     TEST(base64_past_the_capacity_is_told);
     return check_done();
 }
