@@ -62,7 +62,7 @@ LIBS_api := -ljansson -lprotobuf-c -luv
 LIBS_cli := -lcurl -ljansson
 libs      = $(sort $(foreach r,$(call closure,$(1)),$(LIBS_$(r))))
 
-BINS     := $(B)/keepd $(B)/keep-manager $(B)/keep $(B)/keep-runtime
+BINS     := $(B)/keepd $(B)/keep-manager $(B)/keep $(B)/keep-runtime $(B)/keep-unpack
 
 .PHONY: all check check-quick up down deps clean format fuzz bench soak rooms lint install unit tests list-tests
 .SECONDARY:
@@ -100,7 +100,7 @@ $(B)/lib/proto.a: $(GENC:.c=.o)
 link = $(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 # --- programs: src/main/NAME.c or src/main/NAME/*.c, and the rooms that each is made of --------------------------------------------------------
-# keepd: the node.  keep-manager: the cluster.  keep: the CLI.  keep-runtime: what conmon calls.
+# keepd: the node.  keep-manager: the cluster.  keep: the CLI.  keep-runtime: what conmon calls.  keep-unpack: reads archives.
 define program_rule
 $(B)/$(1): $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/main/$(1).c src/main/$(1)/*.c)) $(foreach r,$(2),$(B)/lib/$(r).a)
 	@echo "  LD $$@"
@@ -110,6 +110,7 @@ $(eval $(call program_rule,keepd,api agent runtime image network http rpc model 
 $(eval $(call program_rule,keep-manager,dispatcher control scheduler orchestrator ca store rpc model keys tls loop proto base))
 $(eval $(call program_rule,keep,cli base))
 $(eval $(call program_rule,keep-runtime,))
+$(eval $(call program_rule,keep-unpack,image loop base))
 
 # --- unit and simulation tests: tests/unit/ROOM/test_*.c, tests/sim/test_*.c -------------------------
 TESTLIB  := $(patsubst tests/%.c,$(B)/obj/tests/%.o,$(wildcard tests/lib/*.c))

@@ -68,32 +68,6 @@ void tree_free(struct tree *t)
     free(t);
 }
 
-int unpack_clean_path(const char *name, char ret[UNPACK_PATH_MAX + 1], struct err *e)
-{
-    size_t len = 0, depth = 0;
-    if (!*name)
-        return err_set(e, -EPROTO, "the archive holds an entry without a name");
-    if (*name == '/' && name[1])
-        return err_set(e, -EPROTO, "the archive holds an absolute path: %.200s", name);
-    for (const char *p = name; *p;) {
-        size_t n = strcspn(p, "/");
-        if (n == 2 && p[0] == '.' && p[1] == '.')
-            return err_set(e, -EPROTO, "the archive holds a path that climbs: %.200s", name);
-        if (n > 0 && !(n == 1 && p[0] == '.')) {
-            if (n > UNPACK_NAME_MAX || len + n + 1 > UNPACK_PATH_MAX || ++depth > UNPACK_DEPTH_MAX)
-                return err_set(e, -EPROTO,
-                               "the archive holds a path that is too long or deep: %.60s...", name);
-            if (len > 0)
-                ret[len++] = '/';
-            memcpy(ret + len, p, n);
-            len += n;
-        }
-        p += n + (p[n] == '/');
-    }
-    ret[len] = '\0';
-    return 0;
-}
-
 static int path_error(struct err *e, int r, const char *path)
 {
     if (r == -ELOOP || r == -EXDEV || r == -ENOTDIR)

@@ -69,31 +69,6 @@ void unpack_encode(const char *name, char *ret, size_t size)
     *p = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int unpack_decode(char *name)
-{
-    char *to = name;
-    for (const char *p = name; *p; p++) {
-        if (*p != '%') {
-            *to++ = *p;
-            continue;
-        }
-        int hi = hex_value(p[1]), lo = hi < 0 ? -1 : hex_value(p[2]);
-        if (lo < 0 || (hi == 0 && lo == 0))
-            return -EPROTO;
-        *to++ = (char)(hi * 16 + lo);
-        p += 2;
-    }
-    *to = '\0';
-    return 0;
-}
-
 /* ---- the jail ---- */
 
 /* The directory becomes the root, alone: what is above it is unmounted, so that no descriptor or

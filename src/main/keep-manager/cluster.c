@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/trim.h"
 #include "ca/ca_found.h"
 #include "ca/ca_spec.h"
 #include "ca/ca_token.h"
@@ -95,6 +96,7 @@ static void on_founded(void *arg, int r, const struct err *e)
         return;
     }
     take_up_duties(i->cluster);
+    memory_trim(); /* keys and certificates were made: seldom work */
     if (i->call) {
         Keep__InitResponse response = KEEP__INIT_RESPONSE__INIT;
         response.node_id = i->node_id;

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "base/trim.h"
 #include "base/version.h"
 #include "keys/keyring.h"
 #include "keys/sealer.h"
@@ -143,6 +144,7 @@ static int start(struct manager *m, struct err *e)
         uv_poll_init(&m->loop, &m->alive, m->o.alive_fd);
         m->alive.data = m;
         uv_poll_start(&m->alive, UV_READABLE | UV_DISCONNECT, on_alive);
+        memory_trim();
     }
     return r;
 }

@@ -1,7 +1,5 @@
 /* main/keepd/main.c - keepd: reads its options, takes its directories, joins the rooms, runs until
- * told to stop.
- *
- * Started as `keepd image-unpack …` it is the child that unpacks archives (image/unpack.h). */
+ * told to stop. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +17,6 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "image/image.h"
-#include "image/unpack.h"
 #include "loop/file.h"
 #include "loop/notify.h"
 #include "loop/signals.h"
@@ -171,7 +168,8 @@ static int open_rooms(struct daemon *d, struct err *e)
     char instance[9];
     instance_name(d, instance);
     AUTO_FREE char *helper = mem_printf("%s/keep-runtime", d->program_dir);
-    const struct image_store_options io = {.data_root = d->o.data_root};
+    AUTO_FREE char *unpack = mem_printf("%s/keep-unpack", d->program_dir);
+    const struct image_store_options io = {.data_root = d->o.data_root, .self_exe = unpack};
     const struct network_options no = {
         .exec_root = d->o.exec_root, .instance = instance, .subnet = d->o.subnet};
     int r = image_store_open(&d->loop, &io, &d->images, e);
@@ -276,8 +274,6 @@ static int start(struct daemon *d, struct err *e)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && str_eq(argv[1], "image-unpack"))
-        return image_unpack_main(argc, argv);
     static struct daemon d;
     struct err e = {0};
     int r = keepd_options_parse(argc, argv, &d.o, &e);

@@ -7,11 +7,13 @@
 #include "agent/description.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/trim.h"
 
 void swarm_changed(struct swarm *s)
 {
     api_set_manager(s->api, membership_manager(s->membership));
     api_node_changed(s->api);
+    memory_trim();
 }
 
 static void get(void *arg, struct api_node *ret)

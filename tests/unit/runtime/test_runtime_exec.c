@@ -284,8 +284,8 @@ static void an_exec_with_a_terminal_has_its_size_and_both_ways(void)
 {
     LIVE();
     struct exec *x;
-    struct exec_config *cfg =
-        exec_config("stty size; echo $TERM; echo ready; a=$(head -n 1); stty size; echo got $a; exit 5");
+    struct exec_config *cfg = exec_config(
+        "stty size; echo $TERM; echo ready; a=$(head -n 1); stty size; echo got $a; exit 5");
     cfg->tty = cfg->attach_stdin = true;
     cfg->rows = 33;
     cfg->cols = 77;
