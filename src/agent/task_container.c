@@ -198,11 +198,52 @@ static void take_strings(const Pb__ContainerSpec *s, struct container_config *c)
     }
 }
 
+/* ---- what the API takes and this node cannot carry out yet: the task says so, instead of running
+ * without it ---- */
+
+static bool templated(const char *text)
+{
+    return text && strstr(text, "{{");
+}
+
+static bool has_template(const Pb__ContainerSpec *s)
+{
+    bool found = templated(s->hostname);
+    for (size_t i = 0; i < s->n_env; i++)
+        found = found || templated(s->env[i]);
+    for (size_t i = 0; i < s->n_mounts; i++)
+        found = found || templated(s->mounts[i]->source) || templated(s->mounts[i]->target);
+    return found;
+}
+
+static bool has_health_check(const Pb__ContainerSpec *s)
+{
+    return s->healthcheck && s->healthcheck->n_test > 0 && !str_eq(s->healthcheck->test[0], "NONE");
+}
+
+static int refuse_what_is_missing(const Pb__Task *t, struct err *e)
+{
+    const Pb__ContainerSpec *s = t->spec->container;
+    const char *what = NULL;
+    if (s->n_configs > 0)
+        what = "configs are not delivered";
+    else if (t->endpoint && t->endpoint->n_ports > 0)
+        what = "ports are not published";
+    else if (has_health_check(s))
+        what = "health checks are not run";
+    else if (has_template(s))
+        what = "templates in environment, hostname and mounts are not expanded";
+    return what ? err_set(e, -ENOSYS, "%s by this version of Keep", what) : 0;
+}
+
 int task_container_config(const Pb__Task *t, const char *node_id, struct container_config **ret,
                           struct err *e)
 {
     if (!t->spec || t->spec->runtime_case != PB__TASK_SPEC__RUNTIME_CONTAINER)
         return err_set(e, -ENOSYS, "unsupported runtime");
+    int r = refuse_what_is_missing(t, e);
+    if (r != 0)
+        return r;
     const Pb__ContainerSpec *s = t->spec->container;
     struct container_config *c = NEW(struct container_config);
     c->name = task_container_name(t, node_id);
@@ -220,7 +261,7 @@ int task_container_config(const Pb__Task *t, const char *node_id, struct contain
     take_hosts(s, c);
     take_limits(t, c);
     take_secrets(s, c);
-    int r = take_mounts(s, c, e);
+    r = take_mounts(s, c, e);
     if (r != 0) {
         container_config_free(c);
         return r;

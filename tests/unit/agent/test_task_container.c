@@ -142,8 +142,34 @@ static void a_volume_mount_is_refused_by_name(void)
     pb_free(t);
 }
 
+static void what_cannot_be_carried_out_yet_is_refused_by_name(void)
+{
+    static const char *const words[] = {"configs", "ports", "health checks", "templates"};
+    for (int i = 0; i < 4; i++) {
+        Pb__Task *t = task_new();
+        struct container_config *c = NULL;
+        struct err e = {0};
+        Pb__ContainerSpec *s = t->spec->container;
+        if (i == 0) {
+            PB_PUSH(s->n_configs, s->configs, PB_NEW(ConfigReference, config_reference));
+        } else if (i == 1) {
+            t->endpoint = PB_NEW(Endpoint, endpoint);
+            PB_PUSH(t->endpoint->n_ports, t->endpoint->ports, PB_NEW(PortConfig, port_config));
+        } else if (i == 2) {
+            s->healthcheck = PB_NEW(HealthConfig, health_config);
+            PB_PUSH(s->healthcheck->n_test, s->healthcheck->test, mem_str("CMD-SHELL"));
+        } else {
+            PB_PUSH(s->n_env, s->env, mem_str("A={{.Task.Slot}}"));
+        }
+        EXPECT(task_container_config(t, "nodeid", &c, &e) < 0 && c == NULL);
+        EXPECT(strstr(e.text, words[i]) != NULL);
+        pb_free(t);
+    }
+}
+
 int main(void)
 {
+    TEST(what_cannot_be_carried_out_yet_is_refused_by_name);
     TEST(a_container_is_named_after_service_slot_and_task);
     TEST(the_swarm_s_labels_cannot_be_forged_by_a_spec);
     TEST(a_relative_target_lies_below_run_secrets_and_an_absolute_one_is_kept);
