@@ -38,7 +38,7 @@ const struct api_route api_local_routes[] = {
     {"GET", "/images/{*}/json", api_image_inspect},
     {"POST", "/images/{*}/tag", api_image_tag},
     {"DELETE", "/images/{*}", api_image_remove},
-    /* the containers' milestone */
+    /* known to the engine, not served by this version */
     {"POST", "/containers/create", api_not_yet},
     {"POST", "/containers/prune", api_not_yet},
     {"POST", "/containers/{}/restart", api_not_yet},
