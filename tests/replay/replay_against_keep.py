@@ -82,6 +82,11 @@ def arguments():
     return ap.parse_args()
 
 
+def recorded_client():
+    p = subprocess.run([DOCKER, "--version"], stdout=subprocess.PIPE, text=True)
+    return " version 28." in p.stdout
+
+
 def main():
     opt = arguments()
     shared = os.path.abspath(os.environ.get("RECORDINGS") or os.path.join(TOP, "..", "shared"))
@@ -94,8 +99,13 @@ def main():
     if not wanted:
         sys.exit("no recording is called %s" % " or ".join(opt.scenario))
     totals = [0, 0, 0]
+    clis = opt.cli or ["docker", "keep"]
+    if "docker" in clis and not recorded_client():
+        print("# SKIP replays through docker: the recordings are of client 28, whose words other versions do not use")
+        clis = [c for c in clis if c != "docker"]
+        totals[2] += len(wanted)
     for scenario in wanted:
-        for cli in opt.cli or ("docker", "keep"):
+        for cli in clis:
             totals = [a + b for a, b in zip(totals, replay(shared, scenario, opt, cli))]
     print("%d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] else 0
