@@ -169,6 +169,9 @@ static void add_once(char ***list, char *s)
     strv_push(list, s);
 }
 
+/* Ranges are cheap to write and dear to keep: each port is compared with every other. */
+enum { EXPOSED_PORTS_MAX = 1000 };
+
 /* "80", "80/udp", "8000-8002/tcp" */
 static int expose(struct state *st, const char *port, struct err *e)
 {
@@ -188,6 +191,8 @@ static int expose(struct state *st, const char *port, struct err *e)
     last = first;
     if (dash && (str_to_u64(dash + 1, 65535, &last) != 0 || last < first))
         return refuse(e, "Invalid containerPort: %.100s", port);
+    if (strv_len((const char *const *)st->c->ports) + (last - first + 1) > EXPOSED_PORTS_MAX)
+        return refuse(e, "EXPOSE: an image may name at most %d ports", EXPOSED_PORTS_MAX);
     for (uint64_t p = first; p <= last; p++) {
         char *text = mem_printf("%u/%s", (unsigned)p, proto);
         for (char *c = text; *c; c++)

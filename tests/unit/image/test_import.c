@@ -160,6 +160,7 @@ static void instructions_that_cannot_be_are_refused(void)
         {"EXPOSE x", "Invalid containerPort: x"},
         {"EXPOSE 70000", "Invalid containerPort: 70000"},
         {"EXPOSE 80/x", "Invalid proto: x"},
+        {"EXPOSE 525-00000014001", "EXPOSE: an image may name at most 1000 ports"},
         {"VOLUME []", "VOLUME requires at least one argument"},
         {"VOLUME [\"\"]", "VOLUME specified can not be an empty string"},
         {"STOPSIGNAL NOPE", "Invalid signal: NOPE"},
